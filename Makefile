@@ -1,0 +1,29 @@
+# Everything goes through bootstrap.py, which sets up .venv on the first run and mends it when it has to.
+PYTHON ?= python3
+
+.PHONY: help lab test run bench export
+
+help:
+	@echo 'make lab      open the lessons in JupyterLab    LAB_FLAGS="--no-browser --port=8899"'
+	@echo 'make test     run the tests                     PYTEST_FLAGS="-k 02"'
+	@echo 'make run      make the copies for Kaggle and Colab, and the flashcards'
+	@echo 'make bench    run the measurements in benchmarks/'
+	@echo 'make export   export the notebooks to helpers/ and clean them'
+	@echo
+	@echo 'Another Python (3.10 to 3.13): make lab PYTHON=python3.11'
+	@echo 'Without make: python bootstrap.py lab'
+
+lab:
+	@$(PYTHON) bootstrap.py lab $(LAB_FLAGS)
+
+test:
+	@$(PYTHON) bootstrap.py test $(PYTEST_FLAGS)
+
+run:
+	@$(PYTHON) bootstrap.py run
+
+bench:
+	@$(PYTHON) bootstrap.py bench
+
+export:
+	@$(PYTHON) bootstrap.py export
