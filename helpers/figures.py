@@ -47,7 +47,7 @@ def lines(
     if len(series) > 1: ax.legend()
     return ax
 
-# %% ../nbs/backstage/figures.ipynb #78e8124b
+# %% ../nbs/backstage/figures.ipynb #b80622d0
 def contours(
     loss,  # function of two arrays, broadcast against each other; returns the loss at each point
     xlim: tuple, ylim: tuple,  # range of the first and of the second parameter
@@ -69,7 +69,7 @@ def contours(
     if best is not None: ax.plot(*best, '*', ms=14, color='black', mec='white', label='minimum')
     ax.set(xlim=xlim, ylim=ylim, xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(False)
-    if paths: ax.legend(loc='lower left', fontsize=9)
+    if paths: ax.legend(loc='upper left', fontsize=9, frameon=True, framealpha=.85)
     return ax
 
 # %% ../nbs/backstage/figures.ipynb #1ac70441

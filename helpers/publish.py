@@ -7,8 +7,8 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/publish.html
 # %% auto #0
 __all__ = ['ROOT', 'lessons', 'execute', 'printed', 'run_lessons', 'address', 'buttons', 'refresh', 'main']
 
-# %% ../nbs/backstage/publish.ipynb #c86997a1
-import re, sys, time
+# %% ../nbs/backstage/publish.ipynb #442219f2
+import os, re, sys, time
 from pathlib import Path
 
 import nbformat
@@ -26,7 +26,7 @@ def lessons(
     "The lessons of the course."
     return [path for path in sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb')) if pattern in path.name]
 
-# %% ../nbs/backstage/publish.ipynb #f5f93ff6
+# %% ../nbs/backstage/publish.ipynb #2c9cd9a0
 def execute(
     path: Path,  # a notebook
     timeout: int = 600,  # seconds for one cell
@@ -35,7 +35,7 @@ def execute(
     from nbclient import NotebookClient
     notebook, start = nbformat.read(path, as_version=4), time.time()
     client = NotebookClient(notebook, timeout=timeout, kernel_name='python3', extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(Path(path).parent)}})
-    client.execute()
+    client.execute(env={**os.environ, 'HELPERS_QUIET': '1'})
     return notebook, time.time() - start
 
 
