@@ -100,8 +100,8 @@ def fault():
         return "make", "it was made in another folder"
     if stamp["python"] != PYTHON:
         return "make", f"it was made for Python {stamp['python']}"
-    if not python().exists() or not (site_packages() / "pip").exists():
-        return "make", "its Python or its pip is gone"
+    if not (python().exists() and site_packages().exists()):
+        return "make", "its Python or all of its packages are gone"
     if "names" not in stamp:
         return "mend", "the last installation did not finish"
     if stamp["inputs"] != inputs():
@@ -203,7 +203,7 @@ def prepare():
             write_stamp()
             say(f"Installing PyTorch and the other packages: several minutes, about {SIZE} on disk, once.")
         else:
-            say(f"Mending .venv ({why}).")
+            say(f"Mending .venv ({why}): seconds, or minutes if much is missing.")
         pip_install("-r", "requirements.lock")
         pip_install("--no-build-isolation", "-e", ".")
         settings = VENV / "share/jupyter/lab/settings/overrides.json"
@@ -216,7 +216,7 @@ def prepare():
 def command_lines(command, words):
     "The programs that a command starts, one after the other."
     if command == "lab":
-        return [[str(python()), "-m", "jupyterlab", "nbs/index.ipynb", *words]]
+        return [[str(python()), "-m", "jupyterlab", "nbs", "--LabApp.default_url=/lab/tree/index.ipynb", *words]]
     if command == "test":
         return [[str(python()), "-m", "pytest", *words]]
     if command == "run":

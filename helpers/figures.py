@@ -95,9 +95,10 @@ def image_grid(
     if title: grid.flat[0].figure.suptitle(title, fontsize=11)
     return grid
 
-# %% ../nbs/backstage/figures.ipynb #8067fa16
+# %% ../nbs/backstage/figures.ipynb #3d3decd0
 def live(
-    draw,  # function (ax, **values) that draws on the axes
+    draw,  # function (ax, **values) that draws on the axes, or on the array of them
+    cols: int = 1,  # plots beside each other
     width: float = 6.5, height: float = 4.2,  # of the figure, in inches
     **controls,  # ipywidgets, by the name of the argument they set
 ):  # a widget: the controls with the picture beneath
@@ -109,7 +110,7 @@ def live(
     def redraw(_=None):
         plt.rcParams.update(_STYLE)
         figure, buffer = Figure(figsize=(width, height)), io.BytesIO()  # a fixed layout: fitting one takes as long as the drawing
-        draw(figure.subplots(gridspec_kw=dict(left=.1, right=.97, bottom=.13, top=.92)), **{name: control.value for name, control in controls.items()})
+        draw(figure.subplots(1, cols, gridspec_kw=dict(left=.09, right=.97, bottom=.15, top=.91, wspace=.25)), **{name: control.value for name, control in controls.items()})
         figure.savefig(buffer, format='png', dpi=90, pil_kwargs={'compress_level': 1})
         image.value = buffer.getvalue()
 

@@ -1,0 +1,223 @@
+"""The lessons as a learner meets them: JupyterLab, started as `make lab` starts it, in a real browser, with no way out to the network.
+
+They need Chromium and are skipped without it, or fail where the environment says BROWSER_TESTS=required."""
+import importlib.util, json, os, re, secrets, shutil, socket, subprocess, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parent.parent
+SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+            '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
+RUN_ALL = 600_000  # milliseconds that all cells of a lesson may take together
+REDRAW = 2  # seconds until a moved control shows its picture
+# Lessons with live figures, and the controls that must be there and change the picture. Others that are found are tried as well.
+CONTROLS = {'01': {'rate', 'epochs', 'batch'}, '03': {'optimizer', 'rate', 'momentum'}, '04': set(), '05': set()}
+LESSONS = sorted(path.name for path in (ROOT/'nbs').glob('[0-9][0-9]_*.ipynb') if path.name[:2] in CONTROLS)
+HARMLESS = []  # patterns of console errors that JupyterLab makes by itself and no learner notices
+
+
+def missing(what): (pytest.fail if os.environ.get('BROWSER_TESTS') == 'required' else pytest.skip)(what)
+
+
+@pytest.fixture(scope='module')
+def chromium():
+    "A headless Chromium."
+    try: from playwright.sync_api import sync_playwright
+    except ImportError: missing('playwright is not installed')
+    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', '/usr/bin/chromium'))), None)
+    if not program: missing('Chromium is not installed')
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def server(tmp_path):
+    "What `make lab` starts, for a copy of the course and a learner without any settings, data or network."
+    course, own = tmp_path/'course', tmp_path/'jupyter'
+    for name in ('nbs', 'data', 'helpers'):
+        shutil.copytree(ROOT/name, course/name, ignore=shutil.ignore_patterns('cache', 'progress.json', '__pycache__', '.ipynb_checkpoints'))
+    for name in ('settings.ini', 'pyproject.toml', 'bootstrap.py'): shutil.copy(ROOT/name, course)
+
+    spec = importlib.util.spec_from_file_location('bootstrap', course/'bootstrap.py')
+    bootstrap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bootstrap)
+    words = ['--no-browser', f'--port={free_port()}', f'--IdentityProvider.token={secrets.token_hex(16)}', '--allow-root']
+    if not Path(sys.prefix, 'share/jupyter/lab/settings/overrides.json').exists():  # an environment that bootstrap.py did not make
+        (own/'settings').mkdir(parents=True)
+        (own/'settings'/'overrides.json').write_text(json.dumps(bootstrap.JUPYTERLAB_SETTINGS), encoding='utf-8')
+        words.append(f'--LabApp.app_settings_dir={own/"settings"}')
+    [[_, *command]] = bootstrap.command_lines('lab', words)
+
+    env = {name: value for name, value in os.environ.items() if not name.startswith(('HELPERS_', 'JUPYTER'))}
+    env |= {f'JUPYTER_{kind.upper()}_DIR': str(own/kind) for kind in ('config', 'data', 'runtime')} | {'IPYTHONDIR': str(own/'ipython'), 'PYTHONPATH': str(course)}
+    env |= {name: f'http://127.0.0.1:{free_port()}' for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy')}  # nobody listens there
+    log = tmp_path/'jupyter.log'
+    with open(log, 'w') as file: process = subprocess.Popen([sys.executable, *command], cwd=course, env=env, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        said, latest = own/'runtime'/f'jpserver-{process.pid}.json', time.monotonic() + 120
+        while not (said.exists() and said.read_text().endswith('}')):
+            if process.poll() is not None or time.monotonic() > latest: pytest.fail(f'JupyterLab did not start: {" ".join(command)}\n{log.read_text()}')
+            time.sleep(.05)
+        said = json.loads(said.read_text())
+        folder = (course/'nbs').resolve().relative_to(Path(said['root_dir']).resolve()).as_posix()
+        yield SimpleNamespace(course=course, folder=folder, url=f'http://127.0.0.1:{said["port"]}/', token=said['token'])
+    finally:
+        process.terminate()  # JupyterLab then ends its kernels
+        try: process.wait(30)
+        except subprocess.TimeoutExpired: process.kill()
+
+
+@pytest.fixture
+def page(chromium, server, tmp_path):
+    "A tab in a new browser profile. In the end: no error was reported in it, and no other machine was asked for anything."
+    context = chromium.new_context(base_url=server.url, viewport={'width': 1280, 'height': 900})
+    context.set_default_timeout(60_000)
+    errors, elsewhere = [], []
+    def visit(request):
+        if urlsplit(request.url).hostname not in ('127.0.0.1', None): elsewhere.append(request.url)
+    context.on('console', lambda message: errors.append(message.text) if message.type == 'error' else None)
+    context.on('weberror', lambda error: errors.append(str(error.error)))
+    context.on('request', visit)
+    page = context.new_page()
+    page.on('websocket', visit)
+    page.server = server
+    yield page
+    page.screenshot(path=tmp_path/'at_the_end.png')  # to be looked at after a failure
+    context.close()
+    assert elsewhere == []
+    assert [error for error in errors if not any(re.search(pattern, error) for pattern in HARMLESS)] == []
+
+
+def menu(page, name, entry):
+    "Choose from JupyterLab's menus."
+    page.locator('.lm-MenuBar-itemLabel').get_by_text(name, exact=True).click()
+    page.locator('.lm-Menu-itemLabel').get_by_text(entry, exact=True).click()
+
+
+def wait_until_idle(page): page.wait_for_function('document.querySelector("#jp-main-statusbar")?.textContent.includes("| Idle")')
+
+
+def open_lesson(page, name):
+    "Open a notebook; wait until all of its cells have come and its kernel is ready."
+    cells = json.loads((page.server.course/'nbs'/name).read_text(encoding='utf-8'))['cells']
+    page.goto(f'lab/tree/{page.server.folder}/{name}?token={page.server.token}')
+    page.wait_for_function(f'document.querySelectorAll(".jp-Notebook .jp-Cell").length == {len(cells)}')
+    wait_until_idle(page)
+
+
+def run_all(page):
+    "Run all cells afresh. No cell may report an error, and no pop-up may lie over them."
+    wrong = '.jp-Notebook [data-mime-type="application/vnd.jupyter.error"], .jp-Notebook .jupyter-widgets-error-widget'
+    menu(page, 'Edit', 'Clear Outputs of All Cells')
+    menu(page, 'Run', 'Run All Cells')
+    page.wait_for_function(r'''wrong => document.querySelector(wrong) ||
+        [...document.querySelectorAll(".jp-Notebook .jp-CodeCell .jp-InputPrompt")].every(prompt => /\d/.test(prompt.textContent))''', arg=wrong, timeout=RUN_ALL)
+    assert page.locator(wrong).all_text_contents() == []
+    wait_until_idle(page)
+    assert page.locator('.jp-Dialog, .Toastify__toast').all_text_contents() == []
+
+
+def cell_with(page, source):
+    "The code cell whose source contains a text."
+    return page.locator('.jp-CodeCell', has=page.locator('.jp-InputArea-editor', has_text=source))
+
+
+def type_and_run(page, cell, source):
+    "Replace the source of a cell by typing, run it and wait until it has run; its output."
+    from playwright.sync_api import expect
+    prompt = cell.locator('.jp-InputPrompt')
+    before = prompt.text_content()
+    cell.locator('.cm-content').click()
+    page.keyboard.press('ControlOrMeta+A')
+    page.keyboard.type(source)
+    page.keyboard.press('Shift+Enter')
+    expect(prompt).not_to_have_text(before, timeout=60_000)
+    expect(prompt).to_have_text(re.compile(r'\[\d+\]:'), timeout=60_000)
+    return cell.locator('.jp-Cell-outputArea')
+
+
+def redraw(page, figure, act):
+    "Do something to a live figure; the seconds until its new picture is there, and whether that differs from the old one."
+    image = figure.locator('img.course-live')
+    picture = lambda: image.evaluate('image => fetch(image.src).then(answer => answer.text())')
+    old, address, start = picture(), image.get_attribute('src'), time.perf_counter()
+    act()
+    page.wait_for_function('([image, old]) => image.src != old && image.complete && image.naturalWidth', arg=[image.element_handle(), address], polling='raf')
+    return time.perf_counter() - start, picture() != old
+
+
+def move_slider(page, figure, slider):
+    "Move a slider by one step with the keyboard: up, or down from its upper end."
+    slider.focus()
+    key = 'ArrowLeft' if slider.get_attribute('aria-valuenow') == slider.get_attribute('aria-valuemax') else 'ArrowRight'
+    return redraw(page, figure, lambda: page.keyboard.press(key))
+
+
+def move_all(page, figure):
+    "Try each control of a live figure and leave lists and buttons as they were; its description, and what `redraw` found for each try."
+    for control in figure.locator('.widget-slider, .widget-dropdown, .widget-toggle-buttons').all():
+        slider, choice, buttons = control.get_by_role('slider'), control.locator('select'), control.get_by_role('button').all()
+        if slider.count(): tries = [lambda: move_slider(page, figure, slider)]*3
+        elif choice.count():
+            now, others = choice.input_value(), choice.locator('option').evaluate_all('options => options.filter(it => !it.selected).map(it => it.value)')
+            tries = [lambda value=value: redraw(page, figure, lambda: choice.select_option(value)) for value in [*others, now]]
+        else:
+            now = next(n for n, button in enumerate(buttons) if 'mod-active' in button.get_attribute('class'))
+            tries = [lambda button=button: redraw(page, figure, button.click) for button in [*buttons[:now], *buttons[now + 1:], buttons[now]]]
+        yield control.locator('.widget-label').text_content(), [each() for each in tries]
+
+
+@pytest.mark.parametrize('lesson', LESSONS)
+def test_controls_redraw_the_figure(page, lesson):
+    open_lesson(page, lesson)
+    run_all(page)
+    effective = set()
+    for figure in page.locator('.jp-OutputArea-output', has=page.locator('img.course-live')).all():
+        for control, found in move_all(page, figure):
+            print(f'{lesson}, {control}: {", ".join(f"{1000*seconds:.0f} ms" for seconds, _ in found)}')
+            assert max(seconds for seconds, _ in found) < REDRAW
+            if any(changed for _, changed in found): effective.add(control)
+    assert effective and effective >= CONTROLS[lesson[:2]]
+
+
+def test_exercises_and_quiz_answer_and_progress_stays(page):
+    from playwright.sync_api import expect
+    open_lesson(page, '01_gradient_descent.ipynb')
+    run_all(page)
+
+    answer = 'def update(a, b, x, y, lr): return a {0} lr*2*x*(a*x + b - y), b {0} lr*2*(a*x + b - y)\ncheck("01-update", update)'
+    exercise, table = cell_with(page, re.compile('check\\(.01-update')), cell_with(page, 'progress()')
+    assert '01-update: not yet' in exercise.locator('.jp-Cell-outputArea').text_content()
+    assert 'uphill' in type_and_run(page, exercise, answer.format('+')).text_content()
+    assert 'solved on' not in type_and_run(page, table, 'progress()').text_content()
+    assert '01-update: solved' in type_and_run(page, exercise, answer.format('-')).text_content()
+    assert 'solved on' in type_and_run(page, table, 'progress()').locator('tr', has_text='01-update').text_content()
+
+    first, second, *_ = json.loads((ROOT/'data'/'quiz'/'01.json').read_text(encoding='utf-8'))
+    for asked, right in ((first, True), (second, False)):
+        chosen = next(answer for answer in asked['answers'] if answer['correct'] == right)
+        question = page.locator('.Quiz', has_text=asked['question'])
+        question.get_by_text(chosen['answer'], exact=True).click()
+        expect(question.locator('.Feedback')).to_have_text(chosen['feedback'])
+        expect(question.locator('.Feedback')).to_have_class('Feedback correct' if right else 'Feedback incorrect')
+
+    menu(page, 'Kernel', 'Restart Kernel and Clear Outputs of All Cells…')
+    page.locator('.jp-Dialog button.jp-mod-accept').click()
+    page.wait_for_function('document.querySelectorAll(".jp-Notebook .jp-OutputArea-output").length == 0')
+    wait_until_idle(page)
+    again = type_and_run(page, table, 'from helpers.exercises import progress; progress()')
+    assert table.locator('.jp-InputPrompt').text_content() == '[1]:'  # the first cell of a new kernel
+    assert 'solved on' in again.locator('tr', has_text='01-update').text_content()
