@@ -144,7 +144,7 @@ def smooth(
         averages.append(average/(1 - beta**n))
     return averages
 
-# %% ../nbs/04_learning_rates.ipynb #bda52b02
+# %% ../nbs/04_learning_rates.ipynb #d3995d39
 def find_rate(
     model: torch.nn.Module,  # stays as it is: a copy is trained
     batches,  # `Batches`; begun again if there are fewer than steps
@@ -164,14 +164,15 @@ def find_rate(
         optimizer.step()
         optimizer.zero_grad()
         losses.append(value.item())
-        best = min(best, smooth(losses)[-1])
-        if not smooth(losses)[-1] < 4*best: break
+        now = smooth(losses, .9)[-1]
+        best = min(best, now)
+        if not now < 4*best: break
     return Finding(rates, losses)
 
-# %% ../nbs/04_learning_rates.ipynb #20a92491
+# %% ../nbs/04_learning_rates.ipynb #9fbc7dfb
 class Finding:
     "What the finder saw, and three readings of it."
-    def __init__(self, rates, losses): self.rates, self.losses, self.smoothed = rates, losses, smooth(losses)
+    def __init__(self, rates, losses): self.rates, self.losses, self.smoothed = rates, losses, smooth(losses, .9)
 
     def tenth_of_minimum(self): return self.rates[min(range(len(self.rates)), key=self.smoothed.__getitem__)]/10
 
