@@ -54,13 +54,13 @@ def _load(lesson=None):
     for module in pkgutil.iter_modules(package.__path__):
         if lesson is None or module.name == f'lesson{lesson}': importlib.import_module(f'helpers.checks.{module.name}')
 
-# %% ../nbs/backstage/exercises.ipynb #dd1e8e82
+# %% ../nbs/backstage/exercises.ipynb #0531a564
 def near(
     got, wanted,  # numbers, tensors, or sequences of them
     tolerance: float = 1e-5,  # largest difference allowed, absolute up to 1, relative above
 ) -> bool:
     "True if two results have the same shape and nearly the same values."
-    size = max((float(torch.as_tensor(part).abs().max()) for part in (wanted if isinstance(wanted, (list, tuple)) else [wanted])), default=1.)
+    size = max((float(torch.as_tensor(part).detach().abs().max()) for part in (wanted if isinstance(wanted, (list, tuple)) else [wanted])), default=1.)
     try: return largest_difference(got, wanted) <= tolerance*max(1., size)
     except (ValueError, TypeError, RuntimeError): return False
 

@@ -1,4 +1,4 @@
-"""Average what the gradients say, divide by how loudly they say it, and have Adam: built, raced, and proved equal to PyTorch's.
+"""Average what the gradients say, divide by how loudly they say it, and have Adam: built, raced, and checked against PyTorch's.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/momentum_adam.html.md"""
 
@@ -93,7 +93,7 @@ class Adagrad(Optimizer):
         torch._foreach_add_(size, self.eps)
         torch._foreach_addcdiv_(params, grads, size, -self.lr)
 
-# %% ../nbs/03_momentum_adam.ipynb #9c9ba7cb
+# %% ../nbs/03_momentum_adam.ipynb #241218e4
 class Adam(Optimizer):
     "Averaged gradient divided by the root of averaged squares, both corrected for their start at zero (Kingma and Ba, 2015)."
     def __init__(self,
@@ -109,11 +109,13 @@ class Adam(Optimizer):
         torch._foreach_lerp_(average, grads, 1 - beta1)
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
-        steps = [self.steps[n] for n in self.moved] if self.bias_correction else [float('inf')]*len(params)
+        steps = [self.steps[n] for n in self.moved] if self.bias_correction else [float('inf')]
         roots = [(1 - beta2**t)**.5 for t in steps]
+        floors, moves = [self.eps*root for root in roots], [-self.lr*root/(1 - beta1**t) for root, t in zip(roots, steps)]
+        if len(set(steps)) == 1: floors, moves = floors[0], moves[0]  # one number for all is quicker than a list of equal ones
         size = torch._foreach_sqrt(squares)
-        torch._foreach_add_(size, [self.eps*root for root in roots])
-        torch._foreach_addcdiv_(params, average, size, [-self.lr*root/(1 - beta1**t) for root, t in zip(roots, steps)])
+        torch._foreach_add_(size, floors)
+        torch._foreach_addcdiv_(params, average, size, moves)
 
 # %% ../nbs/03_momentum_adam.ipynb #ea00b617
 class AdamW(Adam):

@@ -42,12 +42,17 @@ class Settings:
         "The first value for a quick run, the second for a full one."
         return quick if self.size == 'quick' else full
 
-# %% ../nbs/backstage/settings.ipynb #9f4f637b
+# %% ../nbs/backstage/settings.ipynb #95d2f76b
 def _read(path):
     parser = configparser.ConfigParser(interpolation=None)
-    try: parser.read(path, encoding='utf-8')
-    except (configparser.Error, UnicodeDecodeError) as error: raise SettingsError(f'{path} cannot be read as settings: {error}') from None
+    try: parser.read_string(path.read_text(encoding='utf-8-sig'), source=str(path))
+    except (OSError, configparser.Error, UnicodeDecodeError) as error: raise SettingsError(f'{path} cannot be read as settings: {error}') from None
     return parser
+
+
+def _is_ours(path):
+    try: return path.is_file() and '[learner]' in path.read_text(encoding='utf-8', errors='replace')
+    except OSError: return True  # it may be: `_read` says that it cannot be read
 
 
 def _find():
@@ -57,9 +62,9 @@ def _find():
     here = Path.cwd()
     for folder in [here, *here.parents, Path(helpers.__file__).resolve().parent.parent]:
         path = folder/'settings.ini'
-        if path.is_file() and '[learner]' in path.read_text(encoding='utf-8', errors='replace'): return path.resolve()
+        if _is_ours(path): return path.resolve()
 
-# %% ../nbs/backstage/settings.ipynb #5c2297b4
+# %% ../nbs/backstage/settings.ipynb #29398b1e
 def settings() -> Settings:
     "Read and check the learner's switches; `SettingsError` for an unknown key or value. Read afresh at each call, so an edit needs no restart."
     path = _find()
@@ -74,17 +79,19 @@ def settings() -> Settings:
     where = path or 'the defaults'
     for key, allowed in CHOICES.items():
         if values[key] not in allowed: raise SettingsError(f'{where}: {key} = {values[key]!r} is not known. Choose one of: {", ".join(allowed)}.')
-    if not values['seed'].isdecimal(): raise SettingsError(f'{where}: seed = {values["seed"]!r} should be a whole number, 0 or larger.')
+    if not values['seed'].isdecimal() or int(values['seed']) >= 2**32:
+        raise SettingsError(f'{where}: seed = {values["seed"]!r} should be a whole number from 0 to {2**32 - 1}.')
     root = path.parent if path else Path.home()/'.cache'/'whats-inside-a-neural-net'
-    folder = _data_folder(os.environ.get('HELPERS_DATA') or values['data_folder'], root)
+    wins = os.environ.get('HELPERS_DATA')
+    folder = _data_folder(wins or values['data_folder'], root, 'HELPERS_DATA' if wins else f'{where}: data_folder')
     return Settings(folder, values['offline'], int(values['seed']), values['device'], values['size'], root)
 
 
-def _data_folder(name, root):
+def _data_folder(name, root, key):
     if not name: return None
     for folder in (root/Path(name).expanduser(), Path.cwd()/Path(name).expanduser()):
         if folder.is_dir(): return folder
-    raise SettingsError(f'The data folder {name} does not exist. Make it, or leave data_folder in settings.ini (and HELPERS_DATA) empty.')
+    raise SettingsError(f'{key} = {name!r}, and there is no such folder. Make it, or leave the value empty.')
 
 # %% ../nbs/backstage/settings.ipynb #e3fd32c1
 def best_device():

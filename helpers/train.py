@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from .figures import lines
 from .settings import best_device, interactive
 
-# %% ../nbs/02_mnist_sgd.ipynb #139c3c16
+# %% ../nbs/02_mnist_sgd.ipynb #6061eb98
 class Batches:
     "Mini-batches of a pair of tensors that live on the training device; shuffled anew in each epoch, if wished."
     def __init__(self,
@@ -30,7 +30,7 @@ class Batches:
         self.x, self.y, self.bs, self.shuffle = x.to(self.device), y.to(self.device), bs, shuffle
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
-    def __len__(self): return -(-len(self.x)//self.bs)
+    def __len__(self): return -(-len(self.x)//self.bs)  # rounded up: the last batch counts too
 
     def __iter__(self):
         if not self.shuffle: yield from zip(self.x.split(self.bs), self.y.split(self.bs)); return
@@ -75,12 +75,12 @@ class History:
         ax.lines[-1].set_marker('o' if self.valid else None)
         return ax
 
-# %% ../nbs/02_mnist_sgd.ipynb #334e213c
+# %% ../nbs/02_mnist_sgd.ipynb #96f45f4b
 def set_hyper(
     optimizer,  # one of `helpers.optim` or of `torch.optim`
     **values,  # lr, momentum, wd: new values
 ):
-    "Change hyper-parameters between steps. Momentum means the first beta where the optimizer is of Adam's kind."
+    "Change hyper-parameters (numbers that you choose, such as the rate) between steps. Momentum means the first beta where the optimizer is of Adam's kind."
     for group in getattr(optimizer, 'param_groups', [vars(optimizer)]):
         for name, value in values.items():
             if name == 'wd' and 'weight_decay' in group: name = 'weight_decay'
@@ -144,7 +144,7 @@ def smooth(
         averages.append(average/(1 - beta**n))
     return averages
 
-# %% ../nbs/04_learning_rates.ipynb #d3995d39
+# %% ../nbs/04_learning_rates.ipynb #ebf9db20
 def find_rate(
     model: torch.nn.Module,  # stays as it is: a copy is trained
     batches,  # `Batches`; begun again if there are fewer than steps
@@ -155,8 +155,9 @@ def find_rate(
 ):  # a `Finding`
     "The loss while the learning rate rises by the same factor from batch to batch; stops when the smoothed loss is four times its best."
     model = copy.deepcopy(model).train()
+    again = chain.from_iterable(repeat(batches))  # the batches over and over, until there are enough
     optimizer, rates, losses, best = make_optimizer(list(model.parameters()), start), [], [], math.inf
-    for n, (xb, yb) in zip(range(steps), chain.from_iterable(repeat(batches))):
+    for n, (xb, yb) in zip(range(steps), again):
         rates.append(start*(end/start)**(n/(steps - 1)))
         set_hyper(optimizer, lr=rates[-1])
         value = loss(model(xb), yb)
@@ -169,7 +170,7 @@ def find_rate(
         if not now < 4*best: break
     return Finding(rates, losses)
 
-# %% ../nbs/04_learning_rates.ipynb #9fbc7dfb
+# %% ../nbs/04_learning_rates.ipynb #6be7e0b5
 class Finding:
     "What the finder saw, and three readings of it."
     def __init__(self, rates, losses): self.rates, self.losses, self.smoothed = rates, losses, smooth(losses, .9)
@@ -182,7 +183,7 @@ class Finding:
         return self.rates[falls.index(min(falls))]
 
     def valley(self):
-        "Half way down the longest valley: the longest sequence in which each loss is lower than the one before."
+        "The middle of the longest sequence, skipping allowed, in which each loss is lower than the one before (rounded as fastai rounds)."
         longest = []
         for n, here in enumerate(self.smoothed):
             longest.append(1 + max((longest[m] for m in range(n) if self.smoothed[m] > here), default=0))
@@ -200,14 +201,16 @@ class Finding:
         ax.legend()
         return ax
 
-# %% ../nbs/04_learning_rates.ipynb #5b5e75c6
+# %% ../nbs/04_learning_rates.ipynb #1909807e
 def linear(
     peak: float,  # the highest learning rate
     warm: float = .05,  # share of the run in which it rises from zero
     **fixed,  # other hyper-parameters, constant, for instance momentum
 ):  # a schedule: function from the share done to a dictionary
     "A straight line up to the peak, and a straight line down to zero."
-    def schedule(done): return dict(lr=peak*(done + 1e-3)/warm if done + 1e-3 < warm else peak*(1 - done)/(1 - warm), **fixed)
+    def schedule(done):
+        if done + 1e-3 < warm: return dict(lr=peak*(done + 1e-3)/warm, **fixed)  # the first step too should move
+        return dict(lr=peak*(1 - done)/(1 - warm), **fixed)
     return schedule
 
 # %% ../nbs/04_learning_rates.ipynb #ab2f7d1d

@@ -163,18 +163,20 @@ def redraw(page, figure, act):
     return time.perf_counter() - start, picture() != old
 
 
-def move_slider(page, figure, slider):
-    "Move a slider by one step with the keyboard: up, or down from its upper end."
+def move_slider(page, figure, slider, key):
+    "Move a slider with the keyboard; PageUp and PageDown move it by five steps, since one may be less than a pixel."
     slider.focus()
-    key = 'ArrowLeft' if slider.get_attribute('aria-valuenow') == slider.get_attribute('aria-valuemax') else 'ArrowRight'
     return redraw(page, figure, lambda: page.keyboard.press(key))
 
 
 def move_all(page, figure):
-    "Try each control of a live figure and leave lists and buttons as they were; its description, and what `redraw` found for each try."
+    "Try each control of a live figure, there and back; its description, and what `redraw` found for each try."
     for control in figure.locator('.widget-slider, .widget-dropdown, .widget-toggle-buttons').all():
         slider, choice, buttons = control.get_by_role('slider'), control.locator('select'), control.get_by_role('button').all()
-        if slider.count(): tries = [lambda: move_slider(page, figure, slider)]*3
+        if slider.count():
+            now, least, most = [float(slider.get_attribute(f'aria-value{which}')) for which in ('now', 'min', 'max')]
+            there_and_back = ('PageUp', 'PageDown') if now < (least + most)/2 else ('PageDown', 'PageUp')
+            tries = [lambda key=key: move_slider(page, figure, slider, key) for key in there_and_back*2]
         elif choice.count():
             now, others = choice.input_value(), choice.locator('option').evaluate_all('options => options.filter(it => !it.selected).map(it => it.value)')
             tries = [lambda value=value: redraw(page, figure, lambda: choice.select_option(value)) for value in [*others, now]]

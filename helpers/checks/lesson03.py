@@ -26,54 +26,54 @@ def check_momentum(with_momentum):
     if not near(got, .9*velocity + .1*gradient): raise Hint('With velocity 1, gradient 2 and beta 0.9 the new velocity is 0.9 · 1 + 0.1 · 2 = 1.1.')
     if not near(with_momentum(gradient, velocity, beta=.5), .5*velocity + .5*gradient): raise Hint('Right for beta = 0.9 only: use the argument `beta`.')
 
-# %% ../../nbs/backstage/checks_lesson03.ipynb #75e8daab
+# %% ../../nbs/backstage/checks_lesson03.ipynb #fc77c156
 @exercise('03-adam', 'one step of Adam')
 def check_adam(adam_step):
-    p, g = torch.tensor([1., 2., 3.], dtype=torch.float64), torch.tensor([.5, -2., 1e-7], dtype=torch.float64)
+    double = lambda *values: torch.tensor(values, dtype=torch.float64)
+    p, g, old_m, old_v, step = double(1., 2., 3.), double(.5, -2., 1e-4), double(.2, -.1, 2e-4), double(.02, .3, 1e-7), 3
     lr, (b1, b2), eps = .1, (.9, .99), 1e-4
-    zero = torch.zeros_like(p)
-    def right(p, m, v, t, g=g):
+    def right(p, m, v, t, g):
         m, v = b1*m + (1 - b1)*g, b2*v + (1 - b2)*g*g
-        return p - lr*(m/(1 - b1**t))/((v/(1 - b2**t)).sqrt() + eps), m, v
-    try: got = adam_step(p, g, zero, zero, 1, lr, (b1, b2), eps)
-    except ZeroDivisionError: raise Hint('A division by zero: `step` counts from 1, so use it as it comes in 1 - beta**step.') from None
+        return [p - lr*(m/(1 - b1**t))/((v/(1 - b2**t)).sqrt() + eps), m, v]
+    got = adam_step(p, g, old_m, old_v, step, lr, (b1, b2), eps)
     if not isinstance(got, (tuple, list)) or len(got) != 3: raise Hint('Return three things: the new parameter and both averages.')
-    wanted = right(p, zero, zero, 1)
-    new, m, v = got
-    if near(m, g): raise Hint('You return the corrected averages. The next step needs the raw ones; correct only where they are used.')
+    (new, m, v), wanted = got, right(p, old_m, old_v, step, g)
+    m_hat, v_hat = wanted[1]/(1 - b1**step), wanted[2]/(1 - b2**step)
+    if near(m, m_hat, 1e-8) or near(v, v_hat, 1e-10): raise Hint('You return the corrected averages. The next step needs the raw ones; correct only where they are used.')
     if not near(m, wanted[1], 1e-8): raise Hint('The average of gradients is not right: beta1 · old + (1 - beta1) · gradient.')
-    if near(v, (1 - b2)*g, 1e-9): raise Hint('The second average is of the *squared* gradient.')
-    if not near(v, wanted[2], 1e-8): raise Hint('The average of squares is not right: beta2 · old + (1 - beta2) · gradient².')
-    m_hat, v_hat = m/(1 - b1), v/(1 - b2)
+    if near(v, b2*old_v + (1 - b2)*g, 1e-10): raise Hint('The second average is of the *squared* gradient.')
+    if not near(v, wanted[2], 1e-10): raise Hint('The average of squares is not right: beta2 · old + (1 - beta2) · gradient².')
+    m, v = wanted[1:]
     for other, hint in ((p - lr*m/(v.sqrt() + eps), 'Bias correction is missing: divide the averages by 1 - beta**step before you use them.'),
                         (p - lr*m_hat/(v.sqrt() + eps), 'Only the first average is corrected. The second starts too small as well.'),
                         (p - lr*m/(v_hat.sqrt() + eps), 'Only the second average is corrected. The first starts too small as well.'),
+                        (p - lr*(m/(1 - b1**(step - 1)))/((v/(1 - b2**(step - 1))).sqrt() + eps), 'One step behind in the correction: `step` counts from 1, so use it as it comes in 1 - beta**step.'),
                         (p - lr*m_hat/(v_hat + eps).sqrt(), 'eps stands inside the root. In the paper and in PyTorch it is added to the root.'),
                         (p - lr*m_hat/(v_hat + eps), 'The root is missing: Adam divides by the root of the average of squares.'),
                         (p - lr*g/(v_hat.sqrt() + eps), 'You move along the gradient of this step. Adam moves along the average.'),
                         (p + lr*m_hat/(v_hat.sqrt() + eps), 'You walk uphill: subtract the step.')):
         if near(new, other, 1e-9): raise Hint(hint)
-    if not near(new, wanted[0], 1e-9): raise Hint(f'The averages are right, the parameter is not: from 1 with gradient 0.5 it should go to {wanted[0][0]:.4f}, yours goes to {float(new[0]):.4f}.')
-    later, wanted = adam_step(*got[:1], -g, *got[1:], 2, lr, (b1, b2), eps), right(wanted[0], *wanted[1:], 2, -g)
-    if not near(list(later), list(wanted), 1e-9): raise Hint('The first step is right, the second is not. Does your code use `step`, and the averages that it was given?')
+    if not near(new, wanted[0], 1e-9): raise Hint(f'The averages are right, the parameter is not: the first should go from 1 to {wanted[0][0]:.4f}, yours goes to {float(new[0]):.4f}.')
+    if not near(list(adam_step(*wanted[:1], -g, *wanted[1:], 4, lr, (b1, b2), eps)), right(*wanted, 4, -g), 1e-9): raise Hint('Right in one step, not in the next. Does your code use `step`, and the averages that it was given?')
 
-# %% ../../nbs/backstage/checks_lesson03.ipynb #a6c33545
+# %% ../../nbs/backstage/checks_lesson03.ipynb #f4354ad9
 def suspects(
     steps: int = 5,
-    betas: tuple = (.9, .999),
+    betas: tuple = (.8, .99),
 ) -> dict:  # letter to list of step lengths
     "Step lengths of four Adams on a constant gradient: one is right, three forget a bias correction."
     t = torch.arange(1, steps + 1, dtype=torch.float64)
     first, second = 1 - betas[0]**t, (1 - betas[1]**t).sqrt()
-    return {'A': (first/second).tolist(), 'B': first.tolist(), 'C': torch.ones(steps).tolist(), 'D': (1/second).tolist()}
+    return {'A': (1/second).tolist(), 'B': torch.ones(steps).tolist(), 'C': first.tolist(), 'D': (first/second).tolist()}
 
 
 @exercise('03-suspects', 'spot the missing bias correction')
 def check_suspects(verdict):
-    right = {'both': 'C', 'none': 'A', 'only the first': 'D', 'only the second': 'B'}
+    right = {'both': 'B', 'none': 'D', 'only the first': 'A', 'only the second': 'C'}
     if not isinstance(verdict, dict) or set(verdict) != set(right): raise Hint(f'Give a letter for each of: {", ".join(right)}.')
     if any(letter in (None, ...) for letter in verdict.values()): raise Hint('One of the four has no letter yet.')
-    if verdict['both'] != 'C': raise Hint('With both corrections a constant gradient is divided by its own size: each step is exactly one learning rate long.')
-    if verdict['only the second'] != 'B': raise Hint('If the average of gradients starts at zero and is not corrected, the steps grow like 1 - 0.9**step: 0.1, 0.19, and so on.')
-    if (verdict['none'], verdict['only the first']) == ('D', 'A'): raise Hint('A and D are mixed up. With the root of the squares too small by 31 in the first step, which error makes it worst: alone, or together with a first average that is too small by 10?')
+    verdict = {name: str(letter).upper() for name, letter in verdict.items()}
+    if verdict['both'] != 'B': raise Hint('With both corrections a constant gradient is divided by its own size: each step is exactly one learning rate long.')
+    if verdict['only the second'] != 'C': raise Hint('If the average of gradients starts at zero and is not corrected, the steps grow like 1 - 0.8**step: 0.2, 0.36, and so on.')
+    if (verdict['none'], verdict['only the first']) == ('A', 'D'): raise Hint('A and D are mixed up. The root of the squares is too small by 10 in the first step. Which is worse: that alone, or together with a first average that is too small by 5?')
     if verdict != right: raise Hint('Each letter belongs to one of them.')

@@ -14,12 +14,13 @@ import torch
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson04.ipynb #b6facedb
+# %% ../../nbs/backstage/checks_lesson04.ipynb #4d862622
 @exercise('04-one-cycle', 'one cycle from a description')
 def check_one_cycle(one_cycle_rate):
     peak = .01
     def cosine(start, end, part): return start + (end - start)*(1 - math.cos(math.pi*part))/2
     def right(done): return cosine(peak/25, peak, done/.25) if done < .25 else cosine(peak, peak/1e5, (done - .25)/.75)
+    if isinstance(one_cycle_rate(.5, peak), dict): raise Hint('Return the rate alone, a number, not a dictionary.')
     got = [float(one_cycle_rate(done, peak)) for done in (0., .125, .25, .625, 1.)]
     wanted = [right(done) for done in (0., .125, .25, .625, 1.)]
     def is_(values): return near(torch.tensor(got)/peak, torch.tensor(values)/peak, 1e-6)
@@ -29,9 +30,9 @@ def check_one_cycle(one_cycle_rate):
     if near(got[1]/peak, (1 + 1/25)/2, 1e-6) and near(got[3]/peak, .5, 1e-3) and not near(one_cycle_rate(.0625, peak), right(.0625), 1e-6*peak): raise Hint('Middle and ends are right, the shape is not: you go in straight lines. Use half a cosine wave.')
     if not near(got[0]/peak, 1/25, 1e-6): raise Hint(f'At the beginning the rate should be peak / 25 = {peak/25:g}; yours is {got[0]:g}.')
     if not is_(wanted): raise Hint('For the peak 0.01 the rates at 0, 1/8, 1/4, 5/8 and 1 of the run should be ' + ', '.join(f'{w:.3g}' for w in wanted) + '; yours are ' + ', '.join(f'{g:.3g}' for g in got) + '.')
-    if not all(near(one_cycle_rate(done, .3)/.3, right(done)/peak, 1e-5) for done in (.05, .1, .4, .9)): raise Hint('Right at a few points only. Between them, and for another peak, it is off.')
+    if not all(near(one_cycle_rate(done, .3)/.3, right(done)/peak, 1e-5) for done in (.05, .1, .4, .9)): raise Hint('Right for the peak 0.01 at five moments, and off for another peak or between them. Does your code use `peak` and `done` throughout?')
 
-# %% ../../nbs/backstage/checks_lesson04.ipynb #ba2b1354
+# %% ../../nbs/backstage/checks_lesson04.ipynb #db656ef1
 @exercise('04-smooth', 'smoothing with bias correction')
 def check_smooth(smoothed):
     values = [4., 2., 6., 1., 1.]
@@ -40,7 +41,8 @@ def check_smooth(smoothed):
         average = .9*average + .1*value
         raw.append(average)
         right.append(average/(1 - .9**n))
-    got = smoothed(values, .9)
+    try: got = smoothed(values, .9)
+    except ZeroDivisionError: raise Hint('A division by zero: 1 - beta**n is zero for n = 0. Count the values from 1.') from None
     if torch.is_tensor(got): got = got.tolist()
     got = list(got)
     if len(got) != 5: raise Hint(f'Five values should give five averages; yours gives {len(got)}.')
@@ -58,7 +60,7 @@ def check_smooth(smoothed):
     if near(got, [sum(values[:n])/n for n in range(1, 6)]): raise Hint('That is the mean of everything so far; older values should fade.')
     if not near(got, right): raise Hint(f'For 4, 2, 6, 1, 1 and beta 0.9 the result should be {", ".join(f"{r:.3f}" for r in right)}; yours is {", ".join(f"{float(g):.3f}" for g in got)}.')
 
-# %% ../../nbs/backstage/checks_lesson04.ipynb #8f777b70
+# %% ../../nbs/backstage/checks_lesson04.ipynb #f692c3ac
 def finder_curve() -> tuple:  # rates and smoothed losses, lists of 100
     "The curve of the exercise `04-read-finder`."
     rates = [10**(-6 + 6.5*n/99) for n in range(100)]
@@ -75,6 +77,6 @@ def check_read_finder(rate):
     rates, losses = finder_curve()
     lowest = rates[losses.index(min(losses))]
     if rate <= 0: raise Hint('A rate is larger than zero.')
-    if rate > 3*lowest: raise Hint('There the loss is on its way up: training would diverge.')
-    if rate > .5*lowest: raise Hint('That is near the minimum, where the loss has already stopped falling: too high. Go back by a factor of about ten.')
+    if rate > 3*lowest: raise Hint('There the loss is on its way up again: too high, and further to the right training diverges.')
+    if rate > .25*lowest: raise Hint('That is near the minimum, where the loss has already stopped falling: too high. Go back by a factor of about ten.')
     if rate < 4e-4: raise Hint('There the loss hardly falls. It works, and wastes your time.')

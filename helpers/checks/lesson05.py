@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson05.ipynb #9a583ccf
+# %% ../../nbs/backstage/checks_lesson05.ipynb #a1910a85
 @exercise('05-log-softmax', 'a stable log softmax')
 def check_log_softmax(log_softmax):
     x = torch.tensor([[1., 2., 3.], [-1., 0., 5.]], dtype=torch.float64)
@@ -27,13 +27,13 @@ def check_log_softmax(log_softmax):
     if near(got, x - x.amax(-1, keepdim=True)): raise Hint('The largest logit is subtracted, the logarithm of the sum is not.')
     if near(got, torch.logsumexp(x - x.amax(-1, keepdim=True), -1, keepdim=True) - (x - x.amax(-1, keepdim=True))): raise Hint('The sign is turned: it is logit minus log of the sum.')
     if not near(got, right): raise Hint(f'For the logits 1, 2, 3 the result should be {", ".join(f"{r:.4f}" for r in right[0])}; yours is {", ".join(f"{float(g):.4f}" for g in got.reshape(-1)[:3])}.')
-    for extreme in ([1000., 0., -1000.], [-1000., -1001., -1002.]):
-        x = torch.tensor([extreme], dtype=torch.float64)
+    for extreme in ([[1000., 0., -1000.]], [[-1000., -1001., -1002.]], [[1000., 0., -1000.], [-800., 0., 1.]], [[1000., 999., 998.], [-1000., -999., -1001.]]):
+        x = torch.tensor(extreme, dtype=torch.float64)
         got = log_softmax(x)
-        if not torch.isfinite(got).all(): raise Hint(f'Right for small logits; for {extreme} it gives {got[0].tolist()}. Subtract the largest logit first, and never take the logarithm of a finished softmax.')
-        if not near(got, F.log_softmax(x, -1)): raise Hint(f'For {extreme} it should be {F.log_softmax(x, -1)[0].tolist()}.')
+        if not torch.isfinite(got).all(): raise Hint(f'Right for small logits; for {extreme} it gives {got.tolist()}. Subtract from each row its own largest logit, and never take the logarithm of a finished softmax.')
+        if not near(got, F.log_softmax(x, -1)): raise Hint(f'For {extreme} it should be {F.log_softmax(x, -1).tolist()}.')
 
-# %% ../../nbs/backstage/checks_lesson05.ipynb #41beef65
+# %% ../../nbs/backstage/checks_lesson05.ipynb #b7709f38
 @exercise('05-binary', 'binary cross-entropy from logits')
 def check_binary(binary_loss):
     logits, targets = torch.tensor([2., -1., .5, 0.], dtype=torch.float64), torch.tensor([1., 0., 0., 1.], dtype=torch.float64)
@@ -49,10 +49,10 @@ def check_binary(binary_loss):
     if not near(got, right): raise Hint(f'For logits 2, -1, 0.5, 0 and targets 1, 0, 0, 1 the loss is {right:.4f}; yours is {got:.4f}.')
     logits, targets = torch.tensor([1000., -1000., 1000.], dtype=torch.float64), torch.tensor([1., 0., 0.], dtype=torch.float64)
     got = torch.as_tensor(binary_loss(logits, targets), dtype=torch.float64)
-    if not torch.isfinite(got): raise Hint(f'Right for small logits; for logits of 1000 it gives {got.item()}. Use log(1 + exp(x)) in a form that does not overflow: torch.logaddexp(zero, x), or F.softplus.')
+    if not torch.isfinite(got): raise Hint(f'Right for small logits; for logits of 1000 it gives {got.item()}. exp(1000) overflows, and log(0) is infinite: look for a form of log(1 + exp(x)) that does neither.')
     if not near(got, F.binary_cross_entropy_with_logits(logits, targets)): raise Hint('For logits of 1000 and a wrong target the loss should be about 1000 in that row, without a limit.')
 
-# %% ../../nbs/backstage/checks_lesson05.ipynb #07f249fb
+# %% ../../nbs/backstage/checks_lesson05.ipynb #cb99b43f
 def broken_loss(logits, targets):
     "Cross-entropy with one thing missing."
     probabilities = torch.softmax(logits, dim=-1)
@@ -65,6 +65,7 @@ def check_negative(mended_loss):
     logits, targets = torch.randn(6, 4, dtype=torch.float64), torch.tensor([0, 3, 1, 2, 2, 0])
     p, rows = logits.softmax(-1), range(6)
     got, right = torch.as_tensor(mended_loss(logits, targets), dtype=torch.float64), F.cross_entropy(logits, targets)
+    if got.shape != (): raise Hint(f'One number is asked for, the mean; you returned shape {list(got.shape)}.')
     if near(got, broken_loss(logits, targets)): raise Hint('That is still the broken loss. Which values can it take, and which should a loss take?')
     if near(got, -broken_loss(logits, targets)): raise Hint('Now it is positive, and it rewards mistakes: the better the prediction, the larger the loss. Something is missing between probability and minus.')
     if near(got, 1 + broken_loss(logits, targets)): raise Hint('1 - p is never negative and is small when p is near 1. But it stops at 1: to be confident and wrong costs hardly more than to be unsure.')
@@ -74,4 +75,6 @@ def check_negative(mended_loss):
     if near(got, F.cross_entropy(p, targets)): raise Hint('Softmax is applied twice: `F.cross_entropy` and `F.log_softmax` want the raw logits.')
     if not near(got, right): raise Hint(f'Not cross-entropy yet: on the test batch it should be {right:.4f}, yours is {got:.4f}.')
     far = torch.tensor([[1000., 0.]], dtype=torch.float64)
-    if not torch.isfinite(torch.as_tensor(mended_loss(far, torch.tensor([1])))): raise Hint('Right for small logits; for a difference of 1000 the logarithm of zero appears. Use a log softmax instead of the log of a softmax.')
+    got = torch.as_tensor(mended_loss(far, torch.tensor([1])), dtype=torch.float64)
+    if not torch.isfinite(got): raise Hint('Right for small logits; for a difference of 1000 the logarithm of zero appears. Use a log softmax instead of the log of a softmax.')
+    if not near(got, 1000.): raise Hint(f'Right for small logits; for a difference of 1000 the loss should be 1000 and is {got:.1f}. A small number added inside the logarithm sets a limit to it.')

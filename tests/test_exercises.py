@@ -1,0 +1,122 @@
+"Every check accepts its folded solution, and answers each plausible mistake with the hint that fits it."
+import json
+import re
+
+import nbformat
+import pytest
+from conftest import LESSONS
+from wrong_answers import WRONG
+
+import helpers.exercises as exercises
+from helpers.exercises import Hint, check, exercise, judge, progress
+
+
+def folded_solutions():
+    "Exercise name, lesson and the code in the fold that follows its check."
+    found = {}
+    for path in LESSONS:
+        cells, name = nbformat.read(path, as_version=4).cells, None
+        for cell in cells:
+            if cell.cell_type == 'code' and (here := re.search(r"^check\('([^']+)', (\w+)", cell.source, re.M)): name, answer = here.groups()
+            elif cell.cell_type == 'markdown' and '<summary>Solution</summary>' in cell.source:
+                found[name] = (answer, re.search(r'```python\n(.*?)```', cell.source, re.S)[1])
+    return found
+
+
+SOLUTIONS = folded_solutions()
+IMPORTS = 'import numpy as np, torch\nimport torch.nn.functional as F\nfrom torch import nn\n'
+
+
+def solution(name):
+    answer, code = SOLUTIONS[name]
+    space = {}
+    exec(IMPORTS + code, space)
+    return space[answer]
+
+
+def test_every_exercise_is_tested():
+    exercises._load()
+    assert set(exercises._EXERCISES) == set(SOLUTIONS) == set(WRONG)
+
+
+@pytest.mark.parametrize('name', SOLUTIONS)
+def test_solution_is_accepted(name):
+    verdict = judge(name, solution(name))
+    assert verdict.status == 'solved', verdict
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_there_are_enough_wrong_answers(name): assert len(WRONG[name]) >= 3
+
+
+@pytest.mark.parametrize(('name', 'wrong', 'words'), [(name, wrong, words) for name, answers in WRONG.items() for wrong, words in answers], ids=lambda value: value[:30] if isinstance(value, str) else '')
+def test_mistake_gets_the_fitting_hint(name, wrong, words):
+    verdict = judge(name, wrong, seconds=2)
+    assert verdict.status != 'solved'
+    assert words in verdict.message, verdict
+
+
+def test_nothing_written_yet():
+    assert judge('01-update', lambda a, b, x, y, lr: ...).status == 'not yet'
+    assert judge('01-largest-rate', ...).status == judge('01-largest-rate', None).status == 'not yet'
+
+
+def test_endless_answer_is_stopped():
+    def endless(*args):
+        while True:
+            try: pass
+            except Exception: pass
+    verdict = judge('01-update', endless, seconds=.5)
+    assert verdict.status == 'not right' and 'never ends' in verdict.message
+
+
+def test_own_line_is_shown():
+    def fails(a, b, x, y, lr):
+        return a/(b - b)
+    message = judge('01-update', fails).message
+    assert 'ZeroDivisionError' in message and 'return a/(b - b)' in message and 'helpers' not in message
+
+
+def test_unusable_answers_are_explained():
+    for useless in ('text', 7, [1, 2], lambda: 1, lambda *args: 'text', print): assert judge('01-update', useless).status == 'not right'
+
+
+def test_a_fault_in_a_check_is_no_traceback(capsys, learner):
+    @exercise('01-broken', 'a check with a fault of its own')
+    def broken(answer): raise KeyError('ours')
+    try: check('01-broken', 1)
+    finally: exercises._EXERCISES.pop('01-broken')
+    assert '01-broken: not right.' in capsys.readouterr().out
+
+
+def test_unknown_exercise():
+    with pytest.raises(KeyError, match='01-update'): judge('01-updaet', 1)
+
+
+def test_progress_is_kept(learner, capsys):
+    check('01-largest-rate', 2/5032.58)
+    assert 'solved. 1 of 4' in capsys.readouterr().out
+    kept = json.loads((learner/'data'/'progress.json').read_text())
+    assert list(kept) == ['01-largest-rate']
+    assert 'solved on' in repr(progress()) and repr(progress()).count('solved on') == 1
+    check('01-largest-rate', 1.)
+    assert 'solved on' in repr(progress()), 'a later wrong answer does not undo it'
+
+
+def test_damaged_progress_is_begun_anew(learner):
+    (learner/'data').mkdir()
+    (learner/'data'/'progress.json').write_text('{"01-upd')
+    check('01-largest-rate', 2/5032.58)
+    assert 'solved on' in repr(progress())
+
+
+def test_unwritable_progress_is_said(learner, capsys):
+    (learner/'data').write_text('a file where the folder should be')
+    check('01-largest-rate', 2/5032.58)
+    assert 'solved' in (said := capsys.readouterr().out) and 'Not remembered' in said
+
+
+def test_hint_is_printed(learner, capsys):
+    check('01-largest-rate', 1e-4)
+    assert capsys.readouterr().out.startswith('01-largest-rate: not right. ')
+    assert issubclass(exercises.NotYet, Hint)

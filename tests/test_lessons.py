@@ -1,0 +1,90 @@
+"Every lesson runs from top to bottom, offline, without a warning, and has all parts of a lesson."
+import re
+
+import nbformat
+import pytest
+from conftest import LESSONS, ROOT
+
+from helpers.exercises import quiz_text
+from helpers.publish import address, buttons, execute, printed, refresh
+
+names = [path.stem for path in LESSONS]
+backstage = sorted((ROOT/'nbs'/'backstage').glob('*.ipynb'))
+
+
+def noise(notebook):
+    "What an executed notebook wrote to the error stream."
+    return [output.text for cell in notebook.cells for output in cell.get('outputs', []) if output.output_type == 'stream' and output.name == 'stderr']
+
+
+def text(notebook, kind='markdown'): return '\n'.join(cell.source for cell in notebook.cells if cell.cell_type == kind)
+
+
+@pytest.mark.parametrize('path', LESSONS, ids=names)
+def test_runs_on_stand_ins(path, learner):
+    notebook, seconds = execute(path)
+    print(f'{path.stem}: {seconds:.0f} s on stand-ins')
+    assert noise(notebook) == []
+    shown = printed(notebook)
+    assert 'MNIST:' not in shown
+    assert 'solved.' not in shown and shown.count(': not ') >= 3, 'the starters of the exercises should run and be unsolved'
+
+
+@pytest.mark.real
+@pytest.mark.parametrize('path', LESSONS, ids=names)
+def test_runs_on_real_data(path, real_data):
+    notebook, seconds = execute(path)
+    print(f'{path.stem}: {seconds:.0f} s on real data')
+    assert noise(notebook) == []
+    assert 'stand-in' not in printed(notebook)
+
+
+@pytest.mark.parametrize('path', backstage + [ROOT/'nbs'/'index.ipynb'], ids=lambda path: path.stem)
+def test_backstage_runs(path, learner):
+    assert noise(execute(path)[0]) == []
+
+
+@pytest.mark.parametrize('path', LESSONS, ids=names)
+def test_has_every_part(path):
+    notebook = nbformat.read(path, as_version=4)
+    prose, code = text(notebook), text(notebook, 'code')
+    first = notebook.cells[0].source
+    assert first.startswith('# ') and '\n> ' in first
+    for key in ('minutes', 'prerequisites', 'data', 'hardware'): assert re.search(rf'^- {key}: \S', first, re.M), f'no {key} in the front matter'
+    headings = [line for line in prose.splitlines() if re.match(r'#+ ', line)]
+    order = [next(n for n, line in enumerate(headings) if line.startswith(f'## {part}')) for part in ('Then and now', 'Exercises', 'Quiz', 'Summary')]
+    assert order == sorted(order)
+    assert len(re.findall(r"^check\('", code, re.M)) >= 3
+    assert prose.count('<details><summary>Solution</summary>') == len(re.findall(r"^check\('", code, re.M))
+    assert f"begin('{path.name[:2]}')" in code and f"quiz('{path.name[:2]}')" in code and 'then_and_now([' in code
+    assert 'import *' not in code
+
+
+@pytest.mark.parametrize('path', LESSONS, ids=names)
+def test_stored_outputs(path):
+    "Stored outputs come from a whole run on real data, in order, with alt text for every figure, and reveal no machine."
+    notebook = nbformat.read(path, as_version=4)
+    shown = printed(notebook)
+    assert 'stand-in digits:' not in shown and 'Traceback' not in shown and 'Warning' not in shown
+    assert not re.search(r'(?<![\w.])/(?:root|work|tmp|home)/', shown)
+    for cell in notebook.cells:
+        for output in cell.get('outputs', []):
+            assert output.output_type != 'error'
+            if 'image/png' in output.get('data', {}): assert '#| fig-alt:' in cell.source, cell.source[:80]
+    assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize('path', LESSONS, ids=names)
+def test_generated_parts(path):
+    "Buttons and folded answers are those that `python -m helpers.publish refresh` writes."
+    prose = text(nbformat.read(path, as_version=4))
+    assert buttons(path.name) in prose and quiz_text(path.name[:2]) in prose
+    assert path.name in buttons(path.name) and address() in buttons(path.name)
+
+
+def test_refresh_changes_nothing(): assert refresh() == []
+
+
+def test_page_names_are_unique():
+    stems = [re.sub(r'^[\d_]+', '', path.stem) for path in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts]
+    assert len(stems) == len(set(stems))
