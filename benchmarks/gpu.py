@@ -75,6 +75,11 @@ def clean_up(device):
         torch.cuda.reset_peak_memory_stats()
 
 
+def memory(device):
+    "Bytes on the GPU: allocated now, allocated at the peak since clean_up, and reserved by PyTorch at the peak."
+    if device.type == 'cuda': return torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+
+
 def train(row, config, device, steps):
     "Train for some steps, and write into the row what they take."
     fixed = timm.get_pretrained_cfg(config.model).fixed_input_size  # such a model is told the size when it is built
@@ -99,14 +104,14 @@ def train(row, config, device, steps):
     state = (tensor for tensors in optimizer.state.values() for tensor in tensors.values())
     found = dict(parameter_bytes=count_bytes(model.parameters(), device), optimizer_bytes=count_bytes(state, device),
                  gradient_bytes=count_bytes((p.grad for p in model.parameters()), device))
-    if device.type == 'cuda':
-        peak, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    if used := memory(device):
+        _, peak, reserved = used
         found.update(activation_bytes=peak - sum(found.values()),
                      peak_allocated_mib=round(peak / 2**20, 1), peak_reserved_mib=round(reserved / 2**20, 1))
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+        clean_up(device)
+        before = memory(device)[0]
         optimizer.step()  # once more, for the temporary memory of an update alone
-        found.update(update_bytes=torch.cuda.max_memory_allocated() - before)
+        found.update(update_bytes=memory(device)[1] - before)
     seconds = statistics.median(times[WARM_UP:])
     row.update(found, ms_per_step=round(1000 * seconds, 3), images_per_s=round(config.batch / seconds, 1))
 

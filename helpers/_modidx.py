@@ -160,5 +160,6 @@ d = { 'settings': { 'branch': 'main',
                                'helpers.train.get_rate': ('mnist_sgd.html#get_rate', 'helpers/train.py'),
                                'helpers.train.linear': ('learning_rates.html#linear', 'helpers/train.py'),
                                'helpers.train.one_cycle': ('learning_rates.html#one_cycle', 'helpers/train.py'),
+                               'helpers.train.one_step': ('mnist_sgd.html#one_step', 'helpers/train.py'),
                                'helpers.train.set_hyper': ('mnist_sgd.html#set_hyper', 'helpers/train.py'),
                                'helpers.train.smooth': ('learning_rates.html#smooth', 'helpers/train.py')}}}

@@ -95,7 +95,7 @@ def image_grid(
     if title: grid.flat[0].figure.suptitle(title, fontsize=11)
     return grid
 
-# %% ../nbs/backstage/figures.ipynb #3d3decd0
+# %% ../nbs/backstage/figures.ipynb #021752e4
 def live(
     draw,  # function (ax, **values) that draws on the axes, or on the array of them
     cols: int = 1,  # plots beside each other
@@ -104,7 +104,7 @@ def live(
 ):  # a widget: the controls with the picture beneath
     "A figure that is drawn anew when a control is moved."
     import ipywidgets
-    image = ipywidgets.Image(format='png')
+    image = ipywidgets.Image(format='png', layout=dict(max_width=f'{90*width:.0f}px'))
     image.add_class('course-live')
 
     def redraw(_=None):

@@ -7,16 +7,13 @@ Docs: https://example.github.io/whats-inside-a-neural-net/momentum_adam.html.md"
 # %% auto #0
 __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 
-# %% ../nbs/03_momentum_adam.ipynb #174792d7
+# %% ../nbs/03_momentum_adam.ipynb #4d38f0a2
 import torch
 
-
+# %% ../nbs/03_momentum_adam.ipynb #15ca6a49
 class Optimizer:
     "What all optimizers here share: parameters, memory, `step` and `zero_grad`. Hyper-parameters are plain attributes and may be changed between steps."
-    def __init__(self,
-                 params,  # tensors to move, for instance `model.parameters()`
-                 lr: float,  # learning rate
-                 **hyper):  # further hyper-parameters, kept as attributes
+    def __init__(self, params, lr: float, **hyper):  # tensors to move; learning rate; further hyper-parameters, kept as attributes
         self.params = [params] if torch.is_tensor(params) else list(params)
         if not self.params: raise ValueError('There are no parameters to move. A generator such as model.parameters() can be used once: make it anew.')
         for name, value in dict(lr=lr, **hyper).items():

@@ -100,11 +100,24 @@ def test_shapes_and_half_precision_count_too(gpu):
     assert gpu.count_bytes(tensors, CPU) == 4*15 + 2*7
 
 
+def test_activations_are_what_the_peak_has_on_top(gpu, monkeypatch):
+    readings = iter([(100, 900 * 2**20, 1000 * 2**20), (700, 700, 800), (700, 1200, 1300)])  # after training, before and after one more update
+    monkeypatch.setattr(gpu, 'memory', lambda device: next(readings))
+    row = gpu.measure(gpu.Config('test_resnet', 32, 32, batch=4), 'cpu', steps=1)
+    assert (row['peak_allocated_mib'], row['peak_reserved_mib'], row['update_bytes']) == (900, 1000, 500)
+    assert sum(row[f'{part}_bytes'] for part in ('parameter', 'gradient', 'optimizer', 'activation')) == 900 * 2**20 and row['gradient_bytes'] > 0
+
+
 def test_steps_are_timed_after_the_warm_up(gpu, monkeypatch):
-    accums = []
-    monkeypatch.setattr(gpu, 'train_step', lambda model, batches, *rest: accums.append([len(x) for x, y in batches]))
-    gpu.measure(gpu.Config('test_resnet', 32, 32, batch=12, accum=4), 'cpu', steps=5)
-    assert accums == [[3] * 4] * (gpu.WARM_UP + 5)
+    clock, accums = [0.], []
+
+    def slow_at_first(model, batches, *rest):
+        accums.append([len(x) for x, y in batches])
+        clock[0] += 100 if len(accums) <= gpu.WARM_UP else 2
+    monkeypatch.setattr(gpu, 'train_step', slow_at_first)
+    monkeypatch.setattr(gpu.time, 'perf_counter', lambda: clock[0])
+    row = gpu.measure(gpu.Config('test_resnet', 32, 32, batch=12, accum=4), 'cpu', steps=2)
+    assert accums == [[3] * 4] * (gpu.WARM_UP + 2) and (row['ms_per_step'], row['images_per_s']) == (2000, 6)
 
 
 def test_uneven_micro_batches_are_refused(gpu):

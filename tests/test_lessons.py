@@ -5,7 +5,7 @@ import nbformat
 import pytest
 from conftest import LESSONS, ROOT
 
-from helpers.exercises import quiz_text
+from helpers.exercises import questions, quiz_text
 from helpers.publish import address, buttons, execute, printed, refresh
 
 names = [path.stem for path in LESSONS]
@@ -88,3 +88,23 @@ def test_refresh_changes_nothing(): assert refresh() == []
 def test_page_names_are_unique():
     stems = [re.sub(r'^[\d_]+', '', path.stem) for path in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts]
     assert len(stems) == len(set(stems))
+
+
+def test_tables_of_lessons_agree_with_the_lessons():
+    "README and front page name every lesson with its title and its minutes."
+    front = text(nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4))
+    readme = (ROOT/'README.md').read_text(encoding='utf-8')
+    for path in LESSONS:
+        first = nbformat.read(path, as_version=4).cells[0].source
+        title, minutes = re.search(r'^# (.+)$', first, re.M)[1], re.search(r'^- minutes: (\d+)$', first, re.M)[1]
+        for page in (front, readme): assert re.search(rf'\| {path.name[:2]} \| \[{re.escape(title)}\]\([^)]*{path.name}\) \| .+ \| {minutes} \|', page), (path.name, page[:40])
+
+
+def test_readme_counts_what_is_there():
+    from wrong_answers import WRONG
+    readme = (ROOT/'README.md').read_text(encoding='utf-8')
+    outputs = '\n'.join(printed(nbformat.read(path, as_version=4)) for path in LESSONS)
+    holds, part, not_ = [len(re.findall(f'  {words}  ', outputs)) for words in ('holds', 'in part', 'does not hold')]
+    assert f'Of {holds + part + not_} claims' in readme and f'{holds} hold, {part} hold in part and {not_} do not' in readme
+    assert f'{len(WRONG)} exercises, tried in the tests against {sum(map(len, WRONG.values()))} plausible wrong answers' in readme
+    assert f'{sum(len(questions(path.name[:2])) for path in LESSONS)} quiz questions' in readme

@@ -18,7 +18,7 @@ def test_questions(number):
         assert set(question) == {'question', 'type', 'answers'} and question['type'] == 'multiple_choice'
         assert sum(choice['correct'] for choice in question['answers']) == 1
         assert len(question['answers']) >= 3
-        for choice in question['answers']: assert len(choice['feedback']) > 15, choice
+        for choice in question['answers']: assert len(choice['feedback']) > 10, choice
 
 
 def test_length_does_not_give_the_answer_away():
