@@ -19,6 +19,7 @@ from helpers.train import Batches, evaluate, fit, linear
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
+    import fastai.callback.progress  # gives Learner its no_bar and no_logging
     from fastai.callback.core import Callback, CancelValidException
     from fastai.data.core import DataLoaders
     from fastai.data.load import DataLoader as FastaiDataLoader
