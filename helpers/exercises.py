@@ -186,7 +186,7 @@ def then_and_now(
     words = {True: 'holds', False: 'does not hold', None: 'in part'}
     return Table(['said', 'verdict', 'found here', 'checked in'], [[said, words[None if holds is None else bool(holds)], found, where] for said, holds, found, where in rows])
 
-# %% ../nbs/backstage/exercises.ipynb #b261cddb
+# %% ../nbs/backstage/exercises.ipynb #b40eb187
 def questions(
     lesson: str,  # its number, for instance '01'
 ) -> list:  # one dictionary for each question: question, type, answers with feedback
@@ -201,14 +201,18 @@ def quiz(
     lesson: str,  # its number, for instance '01'
 ):
     "Show the quiz of a lesson: click an answer and read why it is right or wrong."
+    from IPython.display import display
+    from IPython.utils.capture import capture_output
     try:
         from jupyterquiz import display_quiz
         asked = questions(lesson)
     except (ImportError, FileNotFoundError) as missing: return print(f'No interactive quiz here ({missing}). The same questions stand below.')
     state = random.getstate()
     random.seed(lesson)  # jupyterquiz draws the name of its element: the same at each run
-    display_quiz(asked, colors={'--jq-multiple-choice-bg': '#1f4e79', '--jq-incorrect-color': '#b3261e', '--jq-correct-color': '#0b6e4f'}, max_width=760)
+    with capture_output() as shown: display_quiz(asked, colors={'--jq-multiple-choice-bg': '#1f4e79', '--jq-incorrect-color': '#b3261e', '--jq-correct-color': '#0b6e4f'}, max_width=760)
     random.setstate(state)
+    for output in shown.outputs:  # our questions hold no formulas, and jupyterquiz would fetch MathJax for them from another host
+        display({kind: data.replace("typeof MathJax != 'undefined'", 'false') for kind, data in output.data.items()}, raw=True)
 
 # %% ../nbs/backstage/exercises.ipynb #a4ed7926
 def quiz_text(

