@@ -10,7 +10,7 @@ __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 # %% ../nbs/03_momentum_adam.ipynb #4d38f0a2
 import torch
 
-# %% ../nbs/03_momentum_adam.ipynb #15ca6a49
+# %% ../nbs/03_momentum_adam.ipynb #e7fa3b29
 class Optimizer:
     "What all optimizers here share: parameters, memory, `step` and `zero_grad`. Hyper-parameters are plain attributes and may be changed between steps."
     def __init__(self, params, lr: float, **hyper):  # tensors to move; learning rate; further hyper-parameters, kept as attributes
@@ -37,7 +37,8 @@ class Optimizer:
     def remember(self, name):
         "The tensors kept under this name for the parameters being moved; zeros at first."
         if name not in self.memory: self.memory[name] = [torch.zeros_like(p) for p in self.params]
-        return [self.memory[name][n] for n in self.moved]
+        kept = self.memory[name]
+        return kept if len(self.moved) == len(kept) else [kept[n] for n in self.moved]
 
 # %% ../nbs/03_momentum_adam.ipynb #f21dea65
 class SGD(Optimizer):

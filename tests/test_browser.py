@@ -107,7 +107,14 @@ def menu(page, name, entry):
     page.locator('.lm-Menu-itemLabel').get_by_text(entry, exact=True).click()
 
 
-def wait_until_idle(page): page.wait_for_function('document.querySelector("#jp-main-statusbar")?.textContent.includes("| Idle")')
+def wait_until_idle(page):
+    "Wait until the kernel has had nothing to do for a second. Not at the first sight: sliders that round their value when they appear send it to the kernel."
+    page.evaluate('delete window.idleSince')
+    page.wait_for_function('''() => {
+        const idle = document.querySelector("#jp-main-statusbar")?.textContent.includes("| Idle")
+        window.idleSince = idle ? window.idleSince ?? performance.now() : null
+        return idle && performance.now() - window.idleSince > 1000
+    }''')
 
 
 def open_lesson(page, name):
