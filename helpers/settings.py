@@ -103,8 +103,9 @@ def best_device():
     if not found[wanted]: raise SettingsError(f'settings.ini asks for device = {wanted}, which PyTorch does not find here. Choose auto or cpu.')
     return torch.device(wanted)
 
-# %% ../nbs/backstage/settings.ipynb #b1f86d25
+# %% ../nbs/backstage/settings.ipynb #5ce371a5
 def interactive():
     "True in a live notebook or a terminal, False in tests, logs and when notebooks are executed without a browser."
     if os.environ.get('HELPERS_QUIET'): return False
-    return 'ipykernel' in sys.modules or sys.stderr.isatty()
+    shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
+    return hasattr(shell, 'kernel') or sys.stderr.isatty()
