@@ -200,3 +200,13 @@ def points() -> tuple:  # x and y, float64 [29]
     "The 29 points of y = 2x + 30 from the lecture's spreadsheet, in its order."
     x = np.array([14, 86, 28, 51, 28, 29, 72, 62, 84, 15, 42, 62, 47, 35, 9, 38, 44, 99, 13, 21, 28, 20, 8, 64, 99, 70, 27, 17, 8], dtype=float)
     return x, 2*x + 30
+
+# %% ../nbs/backstage/data.ipynb #be88335c
+_ELSEWHERE = {'movielens': 'ratings', 'adult': 'tables', 'stores': 'tables'}
+
+
+def __getattr__(name):
+    "Loaders that have modules of their own (PEP 562)."
+    if name not in _ELSEWHERE: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+    return getattr(import_module(f'helpers.{_ELSEWHERE[name]}'), name)

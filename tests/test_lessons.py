@@ -26,7 +26,7 @@ def test_runs_on_stand_ins(path, learner):
     print(f'{path.stem}: {seconds:.0f} s on stand-ins')
     assert noise(notebook) == []
     shown = printed(notebook)
-    assert 'MNIST:' not in shown
+    assert not re.search(r'^(MNIST|MovieLens|Adult|Rossmann)[^:\n]*: \d', shown, re.M)
     assert 'solved.' not in shown and shown.count(': not ') >= 3, 'the starters of the exercises should run and be unsolved'
 
 
@@ -65,7 +65,7 @@ def test_stored_outputs(path):
     "Stored outputs come from a whole run on real data, in order, with alt text for every figure, and reveal no machine."
     notebook = nbformat.read(path, as_version=4)
     shown = printed(notebook)
-    assert 'stand-in digits:' not in shown and 'Traceback' not in shown and 'Warning' not in shown
+    assert not re.search(r'stand-in \w+:', shown) and 'Traceback' not in shown and 'Warning' not in shown
     assert not re.search(r'(?<![\w.])/(?:root|work|tmp|home)/', shown)
     for cell in notebook.cells:
         for output in cell.get('outputs', []):

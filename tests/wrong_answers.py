@@ -1,5 +1,7 @@
-"Plausible wrong answers to every exercise, each with words that the fitting hint must contain."
+"Plausible wrong answers to every exercise, each with words that the fitting hint must contain; those of lessons 06 onwards lie beside this file."
+import importlib
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -144,3 +146,5 @@ WRONG = {
     '05-negative': [(lambda z, t: -p_right(z, t).mean(), 'still the broken'), (lambda z, t: p_right(z, t).mean(), 'rewards mistakes'), (lambda z, t: (1 - p_right(z, t)).mean(), 'stops at 1'), (lambda z, t: -p_right(z, t).mean().log(), 'mean of the logarithms'),
                     (lambda z, t: -z[range(len(t)), t].mean(), 'Without softmax'), (lambda z, t: F.cross_entropy(z.softmax(-1), t), 'twice'), (lambda z, t: -p_right(z, t).log().mean(), 'logarithm of zero'), (lambda z, t: -(p_right(z, t) + 1e-12).log().mean(), 'sets a limit'), (lambda z, t: F.cross_entropy(z, t, reduction='none'), 'One number')],
 }
+
+for _part in sorted(Path(__file__).parent.glob('wrong_lesson*.py')): WRONG |= importlib.import_module(_part.stem).WRONG
