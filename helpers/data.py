@@ -9,7 +9,7 @@ __all__ = ['PATIENCE', 'SLOWEST', 'DataUnavailable', 'RemoteFile', 'locate', 're
            'points']
 
 # %% ../nbs/backstage/data.ipynb #2fe17e2a
-import gzip, time, zlib
+import gzip, time, zipfile, zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,9 @@ def _into_cache(folder, files):
             if there: path.unlink(missing_ok=True)  # only what was there before: another process may just have put it there, whole
             source = f'download from {_download(file, folder)}'
     except OSError as error: raise _Failed([f'{folder}: the cache cannot be written ({error.strerror or error})']) from None
+    finally:
+        with suppress(OSError):  # what `_member` kept
+            for archive in folder.glob('tmp-*.zip'): archive.unlink()
     return source
 
 # %% ../nbs/backstage/data.ipynb #51001ff3
@@ -97,7 +100,7 @@ def _download(file, folder):
     reasons = []
     for url in file.urls:
         bar = tqdm(unit='B', unit_scale=True, desc=file.name, disable=not interactive(), leave=False)
-        downloader = lambda url, path, _: _fetch(url, path, bar)
+        downloader = lambda url, path, _: (_member if '#' in url else _fetch)(url, path, bar)
         pooch.get_logger().setLevel('ERROR')
         try: return pooch.retrieve(url, file.checksum, fname=file.name, path=folder, downloader=downloader) and url
         except (RequestException, HTTPError) as error: reasons.append(f'{url}: {_in_words(error)}')
@@ -118,6 +121,21 @@ def _fetch(url, path, bar):
             file.write(piece)
             bar.update(len(piece))
             if (spent := time.monotonic() - start) > PATIENCE and file.tell() < SLOWEST*spent: raise requests.Timeout('too slow')
+
+
+def _member(url, path, bar):
+    "Write one file of a zip archive to the path; the address is `address of the archive#name of the file`. The archive is kept until the data set is whole."
+    address, name = url.split('#')
+    archive, part = Path(path).parent/f'tmp-{Path(address).name}', Path(f'{path}.zip')
+    try:
+        if not archive.exists():
+            _fetch(address, part, bar)
+            part.replace(archive)
+        with zipfile.ZipFile(archive) as files: Path(path).write_bytes(files.read(name))
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+        archive.unlink(missing_ok=True)
+        raise ValueError(f'{address} is no archive that holds {name}') from None
+    finally: part.unlink(missing_ok=True)
 
 
 def _in_words(error):
