@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/ratings.html
 # %% auto #0
 __all__ = ['TASTES', 'Ratings', 'movielens', 'stand_in_ratings']
 
-# %% ../nbs/backstage/ratings.ipynb #a1113a98
+# %% ../nbs/backstage/ratings.ipynb #ba9adbe8
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pandas as pd
 from .data import DataUnavailable, RemoteFile, locate
 from .settings import settings
 
-# %% ../nbs/backstage/ratings.ipynb #ddd7d3c4
+# %% ../nbs/backstage/ratings.ipynb #a92f1527
 @dataclass(frozen=True, eq=False)
 class Ratings:
     "Who gave which film how many stars."
@@ -37,12 +37,8 @@ class Ratings:
         table = self.ratings
         return f'{self.name}: {len(table):,} ratings of {table.item.nunique():,} films by {table.user.nunique():,} users ({self.source})'
 
-# %% ../nbs/backstage/ratings.ipynb #0ca37a3c
-def _in_archive(archive, checksums):
-    "Files of an archive of GroupLens."
-    return [RemoteFile(name, f'sha256:{digest}', (f'https://files.grouplens.org/datasets/movielens/{archive}.zip#{archive}/{name}',)) for name, digest in checksums.items()]
-
-
+# %% ../nbs/backstage/ratings.ipynb #d6373687
+_ADDRESS = 'https://files.grouplens.org/datasets/movielens/'
 _FILES = {
     '100k': ('ml-100k', {
         'u.data': '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490', 'u.item': '553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701',
@@ -52,7 +48,7 @@ _FILES = {
         'u5.test': '351cc52e0d15b6c721466276fc24671d40936899e3d01fadeaf312915b8c5634'}),
     'latest-small': ('ml-latest-small', {'ratings.csv': 'aa289ca83157595d0df6aea1be6a4ded676ddc4385472e8313a8ed9805352646', 'movies.csv': '5a5f32dd9bb3797b8e728a1b98958789d2b13f294a69fdfbc5727f8a9611aa07'})}
 
-# %% ../nbs/backstage/ratings.ipynb #5bc20f46
+# %% ../nbs/backstage/ratings.ipynb #9c95bf6b
 def _read_100k(folder):
     "Ratings, titles, genres, folds and scale of the edition of 1998: tabs and bars, no header lines, Latin-1."
     columns = ['user', 'item', 'rating', 'timestamp']
@@ -72,14 +68,14 @@ def _read_latest_small(folder):
     films = pd.read_csv(folder/'movies.csv', index_col='movieId').rename_axis('item')
     return ratings, films.title, films.genres.str.get_dummies().drop(columns='(no genres listed)').astype(bool), [], .5, 5.
 
-# %% ../nbs/backstage/ratings.ipynb #4e7c8b77
+# %% ../nbs/backstage/ratings.ipynb #23f2b86d
 def movielens(
     variant: str = '100k',  # '100k' (1998, with five folds) or 'latest-small' (2018)
 ) -> Ratings:
     "MovieLens from the data folder, the cache or GroupLens, else a stand-in, as `settings.ini` allows; `ValueError` for another variant."
     if variant not in _FILES: raise ValueError(f'There is no variant {variant!r} here. Choose one of: {", ".join(_FILES)}.')
     archive, checksums = _FILES[variant]
-    try: folder, source = locate(archive, _in_archive(archive, checksums))
+    try: folder, source = locate(archive, [RemoteFile(name, f'sha256:{digest}', (f'{_ADDRESS}{archive}.zip#{archive}/{name}',)) for name, digest in checksums.items()])
     except DataUnavailable as error:
         if settings().offline == 'require-real': raise
         films = stand_in_ratings(variant, note=str(error))
@@ -90,7 +86,7 @@ def movielens(
     print(films)
     return films
 
-# %% ../nbs/backstage/ratings.ipynb #146f3462
+# %% ../nbs/backstage/ratings.ipynb #9268a09e
 _FIRST = 'Silent Golden Broken Distant Crimson Hidden Endless Frozen Burning Gentle Electric Midnight Paper Wild Hollow Velvet Northern Stolen Second Final'.split()
 _SECOND = 'Harbour River Garden Letter Summer Mirror Voyage Kingdom Station Promise Shadow Orchard Signal Winter Bridge Circus Island Comet Stranger Waltz'.split()
 TASTES = ['spectacle', 'laughter', 'old films']  # what the three planted factors stand for
