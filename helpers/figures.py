@@ -87,8 +87,8 @@ def labelled_scatter(
     ax.margins(.12, .06)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     scale = ax.figure.dpi/72
-    high, wide, gap = 1.25*size*scale, .52*size*scale, 4*scale  # of a line, of a letter, between point and text, in pixels
-    taken = []
+    high, wide, gap = 1.25*size*scale, .57*size*scale, 4*scale  # of a line, of a letter, between point and text, in pixels
+    taken = [(left - gap/2, left + gap/2, low - gap/2, low + gap/2) for left, low in ax.transData.transform(np.column_stack([x, y]))]  # the points themselves
     for px, py, label in zip(x, y, labels):
         if not label: continue
         left, middle = ax.transData.transform((px, py))

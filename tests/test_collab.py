@@ -1,0 +1,313 @@
+"Collaborative filtering: tables that are unfit are refused, models compute what they should, components equal the library's, files hold no code."
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.decomposition import PCA
+
+from helpers.collab import DotProduct, NeuralCollab, SVDpp, components, item_biases, load, neighbours, pay_per_use, recommend, save, svd
+from helpers.optim import Adam
+from helpers.ratings import RatingTable, UnknownId, split, stand_in_ratings
+from helpers.train import fit
+
+
+def ratings(n=12, users=(7, 3, 5, 9)):
+    "A small table: users and items with gaps, stars 1 to 5."
+    return pd.DataFrame([(user, item, 1. + (user + item//10) % 5) for item in (40, 10, 30) for user in users][:n], columns=['user', 'item', 'rating'])
+
+
+@pytest.fixture
+def data(): return RatingTable(ratings())
+
+
+@pytest.fixture
+def model(data):
+    torch.manual_seed(0)
+    model = DotProduct(len(data.users), len(data.items), 3, y_range=(0, 5.5), mean=3., std=1.)
+    torch.nn.init.normal_(model.user_tables[1].weight)
+    torch.nn.init.normal_(model.item_tables[1].weight)
+    return model.to(data.batches(slice(None)).device)
+
+
+# Tables
+
+def changed(**columns):
+    table = ratings()
+    for name, value in columns.items(): table[name] = table[name].astype(object)
+    for name, value in columns.items(): table.loc[4, name] = value
+    return table
+
+
+@pytest.mark.parametrize(('table', 'words'), [
+    (ratings().rename(columns={'rating': 'stars'}), r'No column rating here, only user, item, stars.*Rename'),
+    (ratings().drop(columns=['user', 'item']), 'No column user, item'),
+    (ratings(0), 'empty'),
+    (changed(rating=7.), r'1 row with a rating outside the scale, 1 to 5; the first is row 4'),
+    (changed(rating=0.), 'outside the scale'),
+    (changed(rating=np.nan), '1 row with a rating that is no finite number; the first is row 4'),
+    (changed(rating=np.inf), 'no finite number'),
+    (changed(rating='five'), 'no finite number'),
+    (changed(user=None), 'no user or no item'),
+    (changed(item=np.nan), 'no user or no item'),
+    (pd.concat([ratings(), ratings(2)], ignore_index=True), '2 rows with a pair of user and item that stood before; the first is row 12'),
+])
+def test_unfit_table_is_refused_with_the_row(table, words):
+    with pytest.raises(ValueError, match=words): RatingTable(table)
+
+
+def test_ids_may_have_gaps(data):
+    assert data.users.tolist() == [7, 3, 5, 9] and data.items.tolist() == [40, 10, 30]
+    assert data.x[:5].tolist() == [[0, 0], [1, 0], [2, 0], [3, 0], [0, 1]] and data.x.dtype == torch.int64
+    assert data.y.dtype == torch.float32 and data.y.tolist() == ratings().rating.tolist()
+    assert data.encode([9, 3], [30, 40]).tolist() == [[3, 2], [1, 0]]
+
+
+def test_ids_may_be_text():
+    table = ratings().assign(user=lambda t: t.user.map('member {}'.format), item=lambda t: t.item.map('Misérables {}'.format))
+    data = RatingTable(table)
+    assert torch.equal(data.x, RatingTable(ratings()).x)
+    assert data.encode(['member 5'], ['Misérables 30']).tolist() == [[2, 2]]
+    with pytest.raises(UnknownId, match="item 'Miserables 30'"): data.encode(['member 5'], ['Miserables 30'])
+
+
+def test_stars_may_be_text(): assert torch.equal(RatingTable(ratings().astype({'rating': str})).y, RatingTable(ratings()).y)
+
+
+def test_the_table_given_is_left_alone():
+    table = ratings()
+    RatingTable(table)
+    pd.testing.assert_frame_equal(table, ratings())
+
+
+@pytest.mark.parametrize('user', [4, '7', 7.5])
+def test_unknown_user(data, user):
+    with pytest.raises(UnknownId, match=rf'No rating is known of user {user!r} .*mean taste') as error: data.encode([7, user], [40, 40])
+    assert isinstance(error.value, LookupError)
+
+
+def test_scale_may_be_another():
+    assert len(RatingTable(changed(rating=0.), low=0.).y) == 12
+    with pytest.raises(ValueError, match='0.5 to 4'): RatingTable(ratings(), .5, 4)
+
+
+def test_each_rating_once_in_an_epoch():
+    "The point of lesson 08: no replacement."
+    films = stand_in_ratings()
+    data = RatingTable(films.ratings)
+    train, valid = split(len(data.y), .2, seed=3)
+    assert len(valid) == int(.2*len(data.y)) and sorted(torch.cat([train, valid]).tolist()) == list(range(len(data.y)))
+    batches = data.batches(train, 64, shuffle=True, seed=0)
+    for _ in range(2):
+        x, y = map(torch.cat, zip(*batches))
+        drawn = {(*pair, stars) for pair, stars in zip(map(tuple, x.tolist()), y.tolist())}
+        assert len(drawn) == len(train) == len(y)
+        assert drawn == {(*pair, stars) for pair, stars in zip(map(tuple, data.x[train].tolist()), data.y[train].tolist())}
+
+
+def test_split_follows_its_seed():
+    assert torch.equal(split(50, seed=1)[0], split(50, seed=1)[0]) and not torch.equal(split(50, seed=1)[0], split(50, seed=2)[0])
+
+
+# Models
+
+def by_hand(model, x):
+    (p, b), (q, c) = [[table.weight for table in tables] for tables in (model.user_tables, model.item_tables)]
+    return torch.stack([(p[u]*q[i]).sum() + b[u, 0] + c[i, 0] for u, i in x.tolist()])
+
+
+def test_dot_product(model, data):
+    x = data.x.to(next(model.parameters()).device)
+    z = by_hand(model, x) + np.log(3/2.5)
+    torch.testing.assert_close(model(x), 5.5*torch.sigmoid(z))
+    model.y_range, model.start = None, 3.
+    torch.testing.assert_close(model(x), by_hand(model, x) + 3)
+
+
+def test_dot_product_without_bias():
+    torch.manual_seed(0)
+    model = DotProduct(4, 3, 2, bias=False, std=1.).double()
+    x = torch.tensor([[0, 2], [3, 1]])
+    p, q = model.user_tables[0].weight, model.item_tables[0].weight
+    torch.testing.assert_close(model(x), (p[x[:, 0]]*q[x[:, 1]]).sum(1), rtol=0, atol=1e-12)
+    assert len(list(model.parameters())) == 2
+
+
+@pytest.mark.parametrize('make', [DotProduct, NeuralCollab, lambda users, items, **kwargs: SVDpp(users, items, torch.tensor([[0, 0], [5, 3]]), **kwargs)])
+def test_shapes_range_and_gradients(make):
+    torch.manual_seed(0)
+    model = make(6, 4, factors=5, y_range=(0, 5.5), mean=3.5)
+    out = model(torch.tensor([[0, 0], [5, 3], [2, 1]]))
+    assert out.shape == (3,) and 0 < out.min() and out.max() < 5.5
+    out.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_an_untrained_model_predicts_the_mean():
+    model = DotProduct(6, 4, 5, y_range=(0, 5.5), mean=3.5)
+    assert abs(model(torch.tensor([[1, 1]])).item() - 3.5) < .01
+    with pytest.raises(ValueError, match='inside y_range'): DotProduct(6, 4, y_range=(0, 5), mean=5.)
+
+
+def test_clues_are_n_hot_products():
+    "SVD++ by its formula: own row plus the sum of clues over the root of their number, on both sides; only pairs of the training part count."
+    torch.manual_seed(0)
+    known = torch.tensor([[0, 0], [0, 2], [0, 3], [1, 2]])
+    model = SVDpp(3, 4, known, 2, mean=3., std=1.)
+    for table in (*model.clues, model.user_tables[1], model.item_tables[1]): torch.nn.init.normal_(table.weight)
+    model = model.double()
+    def row(tables, clue, n, others):
+        own = torch.cat([table.weight[n] for table in tables])
+        return own + (sum(clue.weight[k] for k in others)/len(others)**.5 if others else 0)
+    for user, item in ((0, 2), (1, 1), (2, 0)):
+        u = row(model.user_tables, model.clues[0], user, known[known[:, 0] == user, 1].tolist())
+        i = row(model.item_tables, model.clues[1], item, known[known[:, 1] == item, 0].tolist())
+        torch.testing.assert_close(model(torch.tensor([[user, item]]))[0], (u[:2]*i[:2]).sum() + u[2] + i[2] + 3, rtol=0, atol=1e-6)
+    plain = DotProduct(3, 4, 2, mean=3.).double()
+    plain.load_state_dict({name: value for name, value in model.state_dict().items() if 'tables' in name})
+    for table in model.clues: torch.nn.init.zeros_(table.weight)
+    x = torch.tensor([[0, 2], [2, 0]])
+    torch.testing.assert_close(model(x), plain(x))
+
+
+def test_pay_per_use(model, data):
+    x, y = data.x[[0, 1, 5, 5]].to(next(model.parameters()).device), torch.tensor([3., 4., 5., 5.], device=next(model.parameters()).device)
+    loss = pay_per_use(model, (.1, .005))
+    out = model.train()(x)
+    price = sum(.1*(model.user_tables[0].weight[u]**2).sum() + .005*model.user_tables[1].weight[u, 0]**2 + .1*(model.item_tables[0].weight[i]**2).sum() + .005*model.item_tables[1].weight[i, 0]**2 for u, i in x.tolist())/4
+    torch.testing.assert_close(loss(out, y), F.mse_loss(out, y) + price)
+    out = model.eval()(x)
+    assert loss(out, y) == F.mse_loss(out, y), 'scores for validation hold no penalty'
+
+
+def test_price_of_clues():
+    model = SVDpp(3, 4, torch.tensor([[0, 0]]), 2)
+    for table in model.clues: torch.nn.init.ones_(table.weight)
+    out, y = model.train()(torch.tensor([[0, 0]])), torch.tensor([3.])
+    torch.testing.assert_close(pay_per_use(model, (0., 0.), .01)(out, y), F.mse_loss(out, y) + .01*(4*3 + 3*3))
+
+
+def test_training_beats_the_biases_and_finds_the_planted_tastes(learner):
+    films = stand_in_ratings()
+    data = RatingTable(films.ratings)
+    train, valid = split(len(data.y))
+    torch.manual_seed(0)
+    model = DotProduct(len(data.users), len(data.items), 8, mean=data.y[train].mean().item(), std=.1)
+    batches = data.batches(train, 256, shuffle=True, seed=0)
+    fit(model.to(batches.device), batches, Adam(model.parameters(), 5e-3), 12, pay_per_use(model, (.03, .005)))
+    x, y = data.x.to(batches.device), data.y.to(batches.device)
+    with torch.no_grad(): error = F.mse_loss(model.eval()(x[valid]), y[valid]).item()
+    truth, user, item = films.truth, films.ratings.user.to_numpy() - 1, films.ratings.item.to_numpy() - 1
+    ideal = np.clip(truth['mean'] + truth['user_bias'][user] + truth['item_bias'][item] + (truth['user_factors'][user]*truth['item_factors'][item]).sum(1), 1, 5)
+    assert error < .8*y.var().item() and error < 1.6*((ideal - films.ratings.rating)**2)[valid.numpy()].mean()
+    found, share = components(model.item_tables[0].weight.detach().double().cpu().numpy(), 3)
+    design = np.column_stack([np.ones(len(found)), found])
+    planted = truth['item_factors'][data.items.to_numpy() - 1]
+    rest = planted - design@np.linalg.lstsq(design, planted, rcond=None)[0]
+    assert (1 - rest.var(0)/planted.var(0)).min() > .5 and share.sum() > .55
+    bias = item_biases(model, data)
+    assert np.corrcoef(bias, truth['item_bias'][bias.index.to_numpy() - 1])[0, 1] > .75
+
+
+# Looking inside
+
+@pytest.mark.parametrize('shape', [(7, 7), (30, 4), (200, 40), (5, 1)])
+def test_svd(shape):
+    table = np.random.default_rng(0).normal(size=shape)*np.arange(1, shape[1] + 1)
+    u, lengths, v = svd(table)
+    np.testing.assert_allclose(lengths, np.linalg.svd(table, compute_uv=False), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(u*lengths@v.T, table, rtol=0, atol=1e-10)
+    for turned in (u, v): np.testing.assert_allclose(turned.T@turned, np.eye(shape[1]), rtol=0, atol=1e-10)
+
+
+def test_svd_of_dependent_columns():
+    table = np.random.default_rng(0).normal(size=(20, 3))@np.random.default_rng(1).normal(size=(3, 6))
+    u, lengths, v = svd(table)
+    np.testing.assert_allclose(u*lengths@v.T, table, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(lengths[3:], 0, atol=1e-10)
+    svd(np.zeros((4, 2)))
+    with pytest.raises(ValueError, match='not finite'): svd(np.array([[1., np.nan]]))
+
+
+def test_components_equal_scikit_learn():
+    table = np.random.default_rng(0).normal(size=(60, 12))@np.random.default_rng(1).normal(size=(12, 12))
+    ours, share = components(table, 4)
+    pca = PCA(4, svd_solver='full').fit(table)
+    theirs = pca.transform(table)
+    np.testing.assert_allclose(ours*np.sign((ours*theirs).sum(0)), theirs, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(share, pca.explained_variance_ratio_, rtol=0, atol=1e-8)
+
+
+def test_neighbours(model, data):
+    q = model.item_tables[0].weight.detach().cpu()
+    got = neighbours(model, data, 10)
+    wanted = {item: F.cosine_similarity(q[1], q[n], dim=0).item() for n, item in enumerate(data.items) if item != 10}
+    assert got.to_dict() == pytest.approx(wanted, abs=1e-6) and got.is_monotonic_decreasing
+    assert neighbours(model, data, 10, 1).index.tolist() == [max(wanted, key=wanted.get)]
+    with pytest.raises(UnknownId): neighbours(model, data, 99)
+
+
+def test_neighbours_with_enough_ratings(model):
+    data = RatingTable(ratings(10))  # item 30 has two ratings, the others four
+    assert set(neighbours(model, data, 10, least=3).index) == {40}
+    assert set(neighbours(model, data, 30, least=3).index) == {40, 10}
+
+
+def test_recommend_only_what_was_not_rated():
+    data = RatingTable(ratings().drop([0, 6]).reset_index(drop=True))
+    torch.manual_seed(0)
+    model = DotProduct(len(data.users), len(data.items), 3, mean=3., std=1.)
+    for user in data.users:
+        rated = set(ratings().drop([0, 6]).query('user == @user').item)
+        got = recommend(model, data, user)
+        assert set(got.index) == set(data.items) - rated
+        for item, stars in got.items(): assert stars == pytest.approx(model(data.encode([user], [item])).item(), abs=1e-6)
+    with pytest.raises(UnknownId): recommend(model, data, 'nobody')
+
+
+@pytest.mark.parametrize('make', [DotProduct, NeuralCollab])
+def test_mean_taste(data, make):
+    torch.manual_seed(0)
+    model = make(len(data.users), len(data.items), 3, mean=3., std=1.)
+    got = recommend(model, data)
+    assert set(got.index) == set(data.items) and got.is_monotonic_decreasing
+    if make is DotProduct:  # without a range the prediction for the mean row is the mean of all predictions
+        for item, stars in got.items(): assert stars == pytest.approx(np.mean([model(data.encode([user], [item])).item() for user in data.users]), abs=1e-6)
+
+
+def test_biases(model, data):
+    assert item_biases(model, data).to_dict() == pytest.approx(dict(zip(data.items, model.item_tables[1].weight.detach().cpu()[:, 0].tolist())))
+    with pytest.raises(ValueError, match='bias=True'): item_biases(DotProduct(4, 3, bias=False), data)
+
+
+# Files
+
+@pytest.mark.parametrize('bias', [True, False])
+@pytest.mark.parametrize('y_range', [None, (0, 5.5)])
+def test_saved_model_predicts_the_same(tmp_path, bias, y_range):
+    table = ratings().assign(item=lambda t: t.item.map('film {}'.format))
+    data = RatingTable(table)
+    model = DotProduct(len(data.users), len(data.items), 3, bias, y_range=y_range, mean=3.2, std=1.)
+    save(tmp_path/'model.pt', model, data)
+    loaded, users, items = load(tmp_path/'model.pt')
+    assert torch.equal(loaded(data.x), model(data.x)) and users.equals(data.users) and items.equals(data.items)
+
+
+def test_file_that_would_run_code_is_refused(tmp_path):
+    class Trap:
+        def __reduce__(self): return (tmp_path.joinpath('sprung').touch, ())
+    torch.save({'weights': Trap()}, tmp_path/'trap.pt')
+    with pytest.raises(ValueError, match='no file that `save` wrote'): load(tmp_path/'trap.pt')
+    assert not (tmp_path/'sprung').exists()
+
+
+@pytest.mark.parametrize('content', [b'', b'hello', None])
+def test_other_files_are_refused(tmp_path, content):
+    if content is None: torch.save({'something': 1}, tmp_path/'other.pt')
+    else: (tmp_path/'other.pt').write_bytes(content)
+    with pytest.raises(ValueError, match='no file that `save` wrote'): load(tmp_path/'other.pt')
+
+
+def test_svdpp_is_not_saved_as_less(tmp_path, data):
+    with pytest.raises(ValueError, match='DotProduct'): save(tmp_path/'model.pt', SVDpp(4, 3, data.x), data)
+    with pytest.raises(ValueError, match='DotProduct'): save(tmp_path/'model.pt', NeuralCollab(4, 3), data)
