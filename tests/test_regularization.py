@@ -161,7 +161,8 @@ def test_the_lectures_update_is_decay_by_twice_wd():
 
 
 def test_polynomials_minimise_what_the_lesson_says():
-    fit_polynomial, powers, measure = [defined('def fit_polynomial')[name] for name in ('fit_polynomial', 'powers', 'measure')]
+    space = defined('def measure', 'def fit_polynomial')
+    fit_polynomial, powers, measure = space['fit_polynomial'], space['powers'], space['measure']
     x, y = measure(12)
     for degree, wd in ((2, 0.), (5, .01), (11, 1e-3), (30, .1)):
         w = fit_polynomial(x, y, degree, wd).requires_grad_()
