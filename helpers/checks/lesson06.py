@@ -7,12 +7,12 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_decay', 'suspect_curves', 'check_curves', 'check_dropout', 'check_batchnorm']
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #4b29b870
+# %% ../../nbs/backstage/checks_lesson06.ipynb #fa880c29
 import torch
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #383d239b
+# %% ../../nbs/backstage/checks_lesson06.ipynb #90bf86af
 @exercise('06-decay', 'weight decay moved from the loss to the update')
 def check_decay(decayed_step):
     w, g = torch.tensor([1., -2., .5], dtype=torch.float64), torch.tensor([.3, .1, -.4], dtype=torch.float64)
@@ -33,7 +33,7 @@ def check_decay(decayed_step):
         if near(got, w - lr*(g + 2*wd*g)) or near(got, w - lr*(g + wd*g)): raise Hint('You decay the gradient. It is the weight that should shrink.')
         if not near(got, right, 1e-9): raise Hint(f'For weight 1, gradient 0.3, lr {lr:g} and wd {wd:g} it should be {right[0]:.4f}; yours is {float(torch.as_tensor(got).reshape(-1)[0]):.4f}.')
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #c2889196
+# %% ../../nbs/backstage/checks_lesson06.ipynb #939e491c
 def suspect_curves(
     epochs: int = 30,
 ) -> dict:  # letter to a pair of lists: training loss, validation loss
@@ -58,7 +58,7 @@ def check_curves(verdict):
     if verdict['too much decay'] != 'A': raise Hint('Too much decay shows in the training loss: the net is not allowed to fit what it sees, and more epochs change nothing.')
     if verdict != right: raise Hint('Each letter belongs to one of them.')
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #0ebafa6e
+# %% ../../nbs/backstage/checks_lesson06.ipynb #5f9a0f81
 @exercise('06-dropout', 'dropout with a given mask')
 def check_dropout(my_dropout):
     x, keep, p = torch.tensor([[1., -2., 3., 4.], [5., 6., 7., -8.]], dtype=torch.float64), torch.tensor([[1., 0., 0., 1.], [1., 1., 0., 1.]], dtype=torch.float64), .2
@@ -77,7 +77,7 @@ def check_dropout(my_dropout):
     if near(used, x*(1 - p)) or near(used, x/(1 - p)): raise Hint('Right in training, which has done the scaling already. Evaluation returns x as it is.')
     if not near(used, x, 1e-9): raise Hint('Right in training. In evaluation the result should be x.')
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #9bf75e85
+# %% ../../nbs/backstage/checks_lesson06.ipynb #335eb4ec
 @exercise('06-batchnorm', 'batch norm in evaluation mode')
 def check_batchnorm(norm_in_use):
     x = torch.tensor([[1., 20.], [3., 10.], [8., -3.]], dtype=torch.float64)
