@@ -39,9 +39,9 @@ def dot(combine=lambda u, f: (u*f).sum(1), bias=True, add=lambda dot, u, f: dot 
 
 
 WRONG = {
-    '07-one-hot': [(one_hot(columns=None), 'a table of 6 rows'), (one_hot(shift=1), 'too far left'), (one_hot(rows_first=False), 'on its side'), (one_hot(dtype=torch.int64), 'floating numbers'), (one_hot(only='product'), 'Return two things'),
+    '07-one-hot': [(one_hot(columns=None), 'largest index'), (one_hot(shift=1), 'too far left'), (one_hot(rows_first=False), 'on its side'), (one_hot(dtype=torch.int64), 'floating numbers'), (one_hot(only='product'), 'Return two things'),
                    (one_hot(only='matrix'), 'Return two things'), (one_hot(whole_rows=True), 'more than one 1'), (one_hot(columns=lambda table: table.shape[1]), 'one for each *row*'), (one_hot(only='turned'), 'matrix@table'),
-                   (lambda i, t: (F.one_hot(i)@t, t[i]), 'RuntimeError')],
+                   (lambda i, t: (F.one_hot(i)@t, t[i]), 'RuntimeError'), (lambda i, t: (torch.eye(3, dtype=t.dtype), t[i]), 'one for each index')],
     '07-gradient': [(gradient('overwritten'), 'added up'), (gradient('plus equals'), 'writes twice'), (gradient('turned'), 'transposed'), (gradient('rows'), 'row of the table it came from'), (gradient('sign'), 'sign'), (gradient('mean'), 'full gradient'),
                     (gradient('per index'), 'number of indices'), (gradient('counts'), 'counts'), (gradient('only named'), 'shape of the table'), (gradient('doubled'), 'rows 2 and 3'), (gradient('sizes'), 'sizes written')],
     '07-dot-product': [(dot(parent=False), 'super().__init__()'), (dot(table=torch.randn), 'plain tensor'), (dot(bias=False), 'no biases'), (dot(turned=True), 'row for each name'), (dot(table=lambda n, k: nn.Parameter(torch.zeros(n, k))), 'start at zero'),

@@ -7,18 +7,18 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_one_hot', 'check_gradient', 'check_dot_product']
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #eeea6e55
+# %% ../../nbs/backstage/checks_lesson07.ipynb #fe508a8b
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #6cdae05b
+# %% ../../nbs/backstage/checks_lesson07.ipynb #b5722f49
 @exercise('07-one-hot', 'a one-hot matrix and its product')
 def check_one_hot(rows_by_product):
     torch.manual_seed(0)
-    indices, table = torch.tensor([3, 0, 3]), torch.randn(6, 4, dtype=torch.float64)
+    indices, table = torch.tensor([3, 0, 3]), torch.randn(6, 5, dtype=torch.float64)
     kept, right = table.clone(), F.one_hot(indices, 6).double()
     answer = rows_by_product(indices, table)
     if not torch.equal(table, kept): raise Hint('You changed the table itself; work on a new tensor.')
@@ -26,7 +26,8 @@ def check_one_hot(rows_by_product):
     matrix, product = answer
     if not torch.is_tensor(matrix) or not matrix.is_floating_point(): raise Hint('The one-hot matrix should hold floating numbers of the dtype of the table; whole numbers cannot be multiplied by it.')
     if near(matrix, right.T): raise Hint('Your matrix stands on its side: it should have a row for each index and a column for each row of the table.')
-    if matrix.shape == (3, 4): raise Hint('Your matrix has 4 columns, as the table has. It needs one for each *row* of the table, 6: use len(table).')
+    if matrix.shape == (3, 4): raise Hint('Your matrix has 4 columns, one more than the largest index. In the next batch it may be another number; take one for each row of the table, 6.')
+    if matrix.shape == (3, 5): raise Hint('Your matrix has 5 columns, as the table has. It needs one for each *row* of the table, 6: use len(table).')
     if matrix.shape == (3, 3): raise Hint('Your matrix has 3 columns, one for each index. It needs one for each row of the table, 6, so that 1s can stand anywhere.')
     if matrix.shape != right.shape: raise Hint(f'For 3 indices and a table of 6 rows the matrix has shape [3, 6]; yours has {list(matrix.shape)}.')
     if near(matrix, right.roll(-1, 1)): raise Hint('Each 1 stands one column too far left. Rows are counted from 0.')
@@ -34,7 +35,7 @@ def check_one_hot(rows_by_product):
     if not near(matrix, right): raise Hint(f'For the indices 3, 0, 3 the 1s should stand in columns 3, 0 and 3; yours is {matrix.tolist()}.')
     if not torch.is_tensor(product) or not near(product, table[indices]): raise Hint('The matrix is right; the second thing returned should be matrix@table, the rows 3, 0 and 3 of the table.')
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #b83614ed
+# %% ../../nbs/backstage/checks_lesson07.ipynb #33937f8b
 @exercise('07-gradient', 'the gradient of a table of which rows were looked up')
 def check_gradient(table_gradient):
     torch.manual_seed(0)
@@ -60,7 +61,7 @@ def check_gradient(table_gradient):
     if not near(got, right): raise Hint(f'For the indices 4, 1, 4, 0 row 4 should hold the sum of the first and the third gradient, and rows 2 and 3 zeros; yours is {got.tolist()}.')
     if not near(table_gradient(torch.tensor([0]), torch.ones(1, 3), 2), torch.tensor([[1., 1., 1.], [0., 0., 0.]])): raise Hint('Right for the first example; for index 0, a table of 2 rows and width 3 it is not. Are sizes written into your code?')
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #25dd831b
+# %% ../../nbs/backstage/checks_lesson07.ipynb #23abbfe9
 @exercise('07-dot-product', 'the dot product model with biases')
 def check_dot_product(DotProduct):
     torch.manual_seed(0)
@@ -92,6 +93,7 @@ def check_dot_product(DotProduct):
         raise Hint('Shape [4, 4]: a matrix product of the two batches gives every user with every film. Asked for are the pairs: multiply number by number, and sum over the factors.')
     if got.shape == (): raise Hint('One number for the whole batch. A rating for each pair is asked for: sum over the factors only, dim 1.')
     if got.shape != (4,): raise Hint(f'For 4 pairs there should be 4 predictions, shape [4]; yours has {list(got.shape)}.')
+    if near(got, products.sum() + bias): raise Hint('Every pair has the same dot product, summed over the whole batch. Sum over the factors only, dim 1.')
     if near(got, products.sum(0) + bias): raise Hint('You sum over the batch, dim 0. Each pair has a dot product of its own: sum over the factors, dim 1.')
     if near(got, products.mean(1) + bias): raise Hint('You take the mean of the products. A dot product is their sum.')
     if near(got, products.sum(1)): raise Hint('The biases are there, and are not added.')
@@ -100,5 +102,5 @@ def check_dot_product(DotProduct):
     if near(got, right.sigmoid()): raise Hint('The sigmoid comes in lesson 08, with a range. Here the sum itself is asked for.')
     if near(got, (user_table[user] + film_table[film]).sum(1) + bias): raise Hint('The factors are added. A dot product multiplies them pair by pair, then sums.')
     if not near(got, right): raise Hint(f'The first prediction should be {right[0]:.4f} (dot product {products[0].sum():.4f} and biases {bias[0]:.4f}); yours is {got[0]:.4f}.')
-    got.sum().backward()
+    if got.requires_grad: got.sum().backward()
     if any(p.grad is None for p in tables): raise Hint('Right numbers, but no gradient arrives at the tables: something in forward is detached or runs under no_grad.')
