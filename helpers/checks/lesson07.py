@@ -7,14 +7,14 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_one_hot', 'check_gradient', 'check_dot_product']
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #fe508a8b
+# %% ../../nbs/backstage/checks_lesson07.ipynb #39e2a1a3
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #b5722f49
+# %% ../../nbs/backstage/checks_lesson07.ipynb #cd35cc5c
 @exercise('07-one-hot', 'a one-hot matrix and its product')
 def check_one_hot(rows_by_product):
     torch.manual_seed(0)
@@ -35,7 +35,7 @@ def check_one_hot(rows_by_product):
     if not near(matrix, right): raise Hint(f'For the indices 3, 0, 3 the 1s should stand in columns 3, 0 and 3; yours is {matrix.tolist()}.')
     if not torch.is_tensor(product) or not near(product, table[indices]): raise Hint('The matrix is right; the second thing returned should be matrix@table, the rows 3, 0 and 3 of the table.')
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #33937f8b
+# %% ../../nbs/backstage/checks_lesson07.ipynb #e19bd825
 @exercise('07-gradient', 'the gradient of a table of which rows were looked up')
 def check_gradient(table_gradient):
     torch.manual_seed(0)
@@ -61,7 +61,7 @@ def check_gradient(table_gradient):
     if not near(got, right): raise Hint(f'For the indices 4, 1, 4, 0 row 4 should hold the sum of the first and the third gradient, and rows 2 and 3 zeros; yours is {got.tolist()}.')
     if not near(table_gradient(torch.tensor([0]), torch.ones(1, 3), 2), torch.tensor([[1., 1., 1.], [0., 0., 0.]])): raise Hint('Right for the first example; for index 0, a table of 2 rows and width 3 it is not. Are sizes written into your code?')
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #23abbfe9
+# %% ../../nbs/backstage/checks_lesson07.ipynb #1053a6df
 @exercise('07-dot-product', 'the dot product model with biases')
 def check_dot_product(DotProduct):
     torch.manual_seed(0)
