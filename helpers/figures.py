@@ -96,7 +96,7 @@ def labelled_scatter(
             start = left + gap if side > 0 else left - gap - wide*len(label)
             low = middle + up*high*.8 - high/2
             box = start, start + wide*len(label), low, low + high
-            if any(box[0] < b and a < box[1] and box[2] < d and c < box[3] for a, b, c, d in taken): continue
+            if box[0] < ax.bbox.x0 or box[1] > ax.bbox.x1 or any(box[0] < b and a < box[1] and box[2] < d and c < box[3] for a, b, c, d in taken): continue
             taken.append(box)
             ax.annotate(label, (px, py), (side*4, up*size), textcoords='offset points', ha='left' if side > 0 else 'right', va='center', fontsize=size, color='#333333')
             break
