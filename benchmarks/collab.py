@@ -8,12 +8,14 @@ On the folds, every fold chooses its prices from CANDIDATES by itself: a tenth o
 candidates there is trained again on the whole training part, and its test part is looked at once.
 """
 import argparse
+import gc
 import multiprocessing
-import resource
 import statistics
+import threading
 import time
 import warnings
 
+import psutil
 import torch
 import torch.nn.functional as F
 
@@ -71,12 +73,18 @@ def seconds(run):
 
 
 def peak(make, films, queue):
-    "Megabytes that making and one epoch add to the process (Linux and macOS count in different units)."
+    "Megabytes that making and one epoch add to the process, at most; looked at every few milliseconds."
     torch.set_num_threads(1)
     import fastai.collab  # both alike: imports are not counted
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    gc.collect()
+    used = lambda: psutil.Process().memory_info().rss/1e6
+    before, seen, over = used(), [], threading.Event()
+    watcher = threading.Thread(target=lambda: [seen.append(used()) for _ in iter(lambda: over.wait(.005), True)])
+    watcher.start()
     make(films)(1)
-    queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)/(1024 if multiprocessing.get_start_method() == 'spawn' else 1))
+    over.set()
+    watcher.join()
+    queue.put(max(seen) - before)
 
 
 def memory(make, films):

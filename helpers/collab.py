@@ -8,7 +8,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/collaborative_filterin
 __all__ = ['Collab', 'DotProduct', 'NeuralCollab', 'pay_per_use', 'SVDpp', 'rows_of', 'item_biases', 'svd', 'components',
            'neighbours', 'recommend', 'save', 'load']
 
-# %% ../nbs/08_collaborative_filtering.ipynb #402a8fd7
+# %% ../nbs/08_collaborative_filtering.ipynb #d2d5e92d
 import numpy as np
 import pandas as pd
 import torch
@@ -25,7 +25,7 @@ def _table(rows, width, std):
     if not std: nn.init.zeros_(table.weight)
     return table
 
-# %% ../nbs/08_collaborative_filtering.ipynb #d2fbb7f7
+# %% ../nbs/08_collaborative_filtering.ipynb #9ece468a
 class Collab(nn.Module):
     "Tables for users and for items, looked up by row number; a subclass says in `score` how their rows make a prediction."
     def __init__(self,
@@ -54,7 +54,7 @@ class Collab(nn.Module):
         if not self.y_range: return z + self.start
         return self.y_range[0] + (self.y_range[1] - self.y_range[0])*torch.sigmoid(z + self.start)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #5934f870
+# %% ../nbs/08_collaborative_filtering.ipynb #6b359b37
 class DotProduct(Collab):
     "Dot product of the user's and the item's factors, plus a bias of each (Koren, Bell and Volinsky, 2009)."
     def __init__(self,
@@ -65,10 +65,10 @@ class DotProduct(Collab):
         super().__init__(users, items, (factors, 1) if bias else (factors,), **kwargs)
 
     def score(self, user, item):  # the rows of each table, [n, width]
-        product = (user[0]*item[0]).sum(1)
-        return product + user[1][:, 0] + item[1][:, 0] if len(user) > 1 else product
+        product = (user[0]*item[0]).sum(1, keepdim=True)
+        return (product + user[1] + item[1] if len(user) > 1 else product)[:, 0]
 
-# %% ../nbs/08_collaborative_filtering.ipynb #b7521f18
+# %% ../nbs/08_collaborative_filtering.ipynb #fee40238
 class NeuralCollab(Collab):
     "The user's and the item's factors side by side, then two linear layers (the lecture's EmbeddingNN; He and others, 2017)."
     def __init__(self,
@@ -82,7 +82,7 @@ class NeuralCollab(Collab):
     def score(self, user, item):  # the rows of each table, [n, width]
         return self.layers(torch.cat([user[0], item[0]], 1))[:, 0]
 
-# %% ../nbs/08_collaborative_filtering.ipynb #e28a59c4
+# %% ../nbs/08_collaborative_filtering.ipynb #61432cb0
 def pay_per_use(
     model: Collab,
     prices: tuple = (.1, .005),  # for the square of each factor and of each bias that a batch looks up
@@ -97,7 +97,7 @@ def pay_per_use(
         return error
     return loss
 
-# %% ../nbs/08_collaborative_filtering.ipynb #012735dd
+# %% ../nbs/08_collaborative_filtering.ipynb #a6166889
 class SVDpp(DotProduct):
     "Dot product whose rows also hold clues: who rated what, whatever the stars (Koren, 2008; for items too: Rendle, Zhang and Koren, 2019)."
     def __init__(self,
@@ -118,7 +118,7 @@ class SVDpp(DotProduct):
             factors, bias = (seen.index_select(0, distinct)@clue.weight).index_select(0, places).split([own[0].shape[1], 1], 1)
             yield own[0] + factors, own[1] + bias
 
-# %% ../nbs/08_collaborative_filtering.ipynb #c0752c06
+# %% ../nbs/08_collaborative_filtering.ipynb #22fd18ea
 @torch.no_grad()
 def rows_of(
     model: Collab, data: RatingTable,
@@ -138,7 +138,7 @@ def item_biases(model: Collab, data: RatingTable) -> pd.Series:  # item id to bi
     if len(rows) < 2: raise ValueError('This model has no biases; make it with bias=True.')
     return pd.Series(rows[1][:, 0].cpu().numpy(), index=data.items)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #d7faa0aa
+# %% ../nbs/08_collaborative_filtering.ipynb #174f743d
 def svd(
     table: np.ndarray,  # [n, k], n at least k
     tolerance: float = 1e-13,  # columns count as being at right angles below this cosine
@@ -162,7 +162,7 @@ def svd(
     order = lengths.argsort()[::-1]
     return (columns[order]/np.maximum(lengths[order, None], 1e-300)).T, lengths[order], turned[order].T
 
-# %% ../nbs/08_collaborative_filtering.ipynb #d42dce21
+# %% ../nbs/08_collaborative_filtering.ipynb #4e03a3b1
 def components(
     table: np.ndarray,  # [n, k], a row for each item
     count: int = 3,  # how many
@@ -171,7 +171,7 @@ def components(
     u, lengths, _ = svd(table - np.mean(table, 0))
     return u[:, :count]*lengths[:count], (lengths**2/(lengths**2).sum())[:count]
 
-# %% ../nbs/08_collaborative_filtering.ipynb #7d225234
+# %% ../nbs/08_collaborative_filtering.ipynb #b07f44f1
 def neighbours(
     model: Collab, data: RatingTable,
     item,  # its id
@@ -184,7 +184,7 @@ def neighbours(
     enough = torch.bincount(data.x[:, 1], minlength=len(data.items)) >= least
     return pd.Series((factors@factors[row]).numpy(), index=data.items)[enough.numpy()].drop(item, errors='ignore').nlargest(count)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #aeb50a67
+# %% ../nbs/08_collaborative_filtering.ipynb #4a910bd0
 @torch.no_grad()
 def recommend(
     model: Collab, data: RatingTable,
@@ -200,7 +200,7 @@ def recommend(
     stars = model.squeeze(model.score(taste, rows_of(model, data, 'items')))
     return pd.Series(stars.cpu().numpy(), index=data.items).drop(seen).nlargest(count)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #4d061ed8
+# %% ../nbs/08_collaborative_filtering.ipynb #fbcb17c6
 def save(
     path,  # file to write
     model: DotProduct, data: RatingTable,

@@ -16,7 +16,8 @@ SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
 RUN_ALL = 600_000  # milliseconds that all cells of a lesson may take together
 REDRAW = 2  # seconds until a moved control shows its picture
 # Lessons with live figures, and the controls that must be there and change the picture. Others that are found are tried as well.
-CONTROLS = {'01': {'rate', 'epochs', 'batch'}, '03': {'optimizer', 'rate', 'momentum'}, '04': {'peak rate', 'warm-up', 'lowest momentum'}, '05': {'fish', 'temperature', 'right class'}}
+CONTROLS = {'01': {'rate', 'epochs', 'batch'}, '03': {'optimizer', 'rate', 'momentum'}, '04': {'peak rate', 'warm-up', 'lowest momentum'}, '05': {'fish', 'temperature', 'right class'},
+            '06': {'degree', 'wd', 'points'}, '07': {'rows', 'which row'}, '08': {'title', 'across', 'up', 'neighbours'}}
 LESSONS = sorted(path.name for path in (ROOT/'nbs').glob('[0-9][0-9]_*.ipynb') if path.name[:2] in CONTROLS)
 HARMLESS = []  # patterns of console errors that JupyterLab makes by itself and no learner notices
 
@@ -176,10 +177,16 @@ def move_slider(page, figure, slider, key):
     return redraw(page, figure, lambda: page.keyboard.press(key))
 
 
+def type_into(page, field, text):
+    "Replace the text of a field and press Enter."
+    field.fill(text)
+    field.press('Enter')
+
+
 def move_all(page, figure):
     "Try each control of a live figure, there and back; its description, and what `redraw` found for each try."
-    for control in figure.locator('.widget-slider, .widget-dropdown, .widget-toggle-buttons').all():
-        slider, choice, buttons = control.get_by_role('slider'), control.locator('select'), control.get_by_role('button').all()
+    for control in figure.locator('.widget-slider, .widget-dropdown, .widget-toggle-buttons, .widget-text').all():
+        slider, choice, buttons, field = control.get_by_role('slider'), control.locator('select'), control.get_by_role('button').all(), control.locator('input[type=text]')
         if slider.count():
             now, least, most = [float(slider.get_attribute(f'aria-value{which}')) for which in ('now', 'min', 'max')]
             there_and_back = ('PageUp', 'PageDown') if now < (least + most)/2 else ('PageDown', 'PageUp')
@@ -187,6 +194,8 @@ def move_all(page, figure):
         elif choice.count():
             now, others = choice.input_value(), choice.locator('option').evaluate_all('options => options.filter(it => !it.selected).map(it => it.value)')
             tries = [lambda value=value: redraw(page, figure, lambda: choice.select_option(value)) for value in [*others, now]]
+        elif 'widget-text' in control.get_attribute('class'):
+            tries = [lambda text=text: redraw(page, figure, lambda: type_into(page, field, text)) for text in ('ar', 'no such title', field.input_value())]
         else:
             now = next(n for n, button in enumerate(buttons) if 'mod-active' in button.get_attribute('class'))
             tries = [lambda button=button: redraw(page, figure, button.click) for button in [*buttons[:now], *buttons[now + 1:], buttons[now]]]
