@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/tables.html.
 # %% auto #0
 __all__ = ['Incomes', 'adult', 'stand_in_incomes', 'Stores', 'stores', 'stand_in_stores']
 
-# %% ../nbs/backstage/tables.ipynb #5ba40e43
+# %% ../nbs/backstage/tables.ipynb #ec552340
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ import pandas as pd
 from .data import DataUnavailable, RemoteFile, locate
 from .settings import settings
 
-# %% ../nbs/backstage/tables.ipynb #d7d63be8
+# %% ../nbs/backstage/tables.ipynb #96b27286
 @dataclass(frozen=True, eq=False)
 class Incomes:
     "People, and whether they earn more than 50,000 dollars a year."
@@ -29,7 +29,7 @@ class Incomes:
 
     def __repr__(self): return f'{self.name}: {len(self.train):,} people for training, {len(self.test):,} for testing ({self.source})'
 
-# %% ../nbs/backstage/tables.ipynb #041df5dc
+# %% ../nbs/backstage/tables.ipynb #54dc720a
 _ADDRESS = 'https://archive.ics.uci.edu/ml/machine-learning-databases/adult/'
 _ADULT = {'adult.data': '5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d', 'adult.test': 'a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05'}
 _COLUMNS = ['age', 'workclass', 'fnlwgt', 'education', 'education-num', 'marital-status', 'occupation', 'relationship', 'race', 'sex', 'capital-gain', 'capital-loss', 'hours-per-week', 'native-country']
@@ -53,7 +53,7 @@ def adult() -> Incomes:
     print(people)
     return people
 
-# %% ../nbs/backstage/tables.ipynb #b64d8d99
+# %% ../nbs/backstage/tables.ipynb #3cf8eb70
 _EDUCATION = ('Preschool 1st-4th 5th-6th 7th-8th 9th 10th 11th 12th HS-grad Some-college Assoc-voc Assoc-acdm Bachelors Masters Prof-school Doctorate').split()
 _OCCUPATION = {'Exec-managerial': .9, 'Prof-specialty': .8, 'Tech-support': .5, 'Sales': .2, 'Craft-repair': 0., 'Adm-clerical': -.1, 'Machine-op-inspct': -.5, 'Farming-fishing': -.8, 'Handlers-cleaners': -.9, 'Other-service': -1.1}
 
@@ -83,7 +83,7 @@ def stand_in_incomes(
     people.loc[rng.random(n) < .02, 'native-country'] = None
     return Incomes(people[:4_000], people[4_000:].reset_index(drop=True), 'stand-in incomes', 'drawn from a planted rule', note)
 
-# %% ../nbs/backstage/tables.ipynb #fc1f57af
+# %% ../nbs/backstage/tables.ipynb #b8cd0885
 @dataclass(frozen=True, eq=False)
 class Stores:
     "What each shop sold on each day, and where it stands."
@@ -100,7 +100,7 @@ class Stores:
         table = self.sales
         return f'{self.name}: {len(table):,} rows of {table.store.nunique():,} stores, {table.date.min():%Y-%m-%d} to {table.date.max():%Y-%m-%d} ({self.source})'
 
-# %% ../nbs/backstage/tables.ipynb #6af224b1
+# %% ../nbs/backstage/tables.ipynb #9563ea9a
 _PAGE = 'https://www.kaggle.com/c/rossmann-store-sales'
 _ROSSMANN = [
     RemoteFile('train_100stores.csv', 'sha256:10f5a666a6ddd9db51816669636d8defad99114d310c87b9e1d208c0d0d9c69e', (), f'{_PAGE} (or, in its place, the train.csv that is offered there)'),
@@ -115,14 +115,14 @@ def _states():
             ('NW', 'North Rhine-Westphalia', 51.5, 7.6), ('RP', 'Rhineland-Palatinate', 49.9, 7.3), ('SH', 'Schleswig-Holstein', 54.2, 9.8), ('SN', 'Saxony', 50.9, 13.5), ('ST', 'Saxony-Anhalt', 52.0, 11.7), ('TH', 'Thuringia', 50.9, 11.0)]
     return pd.DataFrame(rows, columns=['state', 'name', 'latitude', 'longitude']).set_index('state')
 
-# %% ../nbs/backstage/tables.ipynb #673adaf3
+# %% ../nbs/backstage/tables.ipynb #890ee937
 def _locate_sales():
     "Folder, source and file name: the cut to 100 shops, else Kaggle's own file beside the other two."
     try: return *locate('rossmann', _ROSSMANN), _ROSSMANN[0].name
     except DataUnavailable:
         with suppress(DataUnavailable):
             folder, source = locate('rossmann', _ROSSMANN[1:])
-            if (folder/'train.csv').is_file(): return folder, f"{source}; the 100 largest stores of train.csv, whose checksum is not known", 'train.csv'
+            if (folder/'train.csv').is_file(): return folder, f'{source}; the 100 largest stores of train.csv, whose checksum is not known', 'train.csv'
         raise
 
 
@@ -150,7 +150,7 @@ def stores() -> Stores:
     print(shops)
     return shops
 
-# %% ../nbs/backstage/tables.ipynb #fb2639ac
+# %% ../nbs/backstage/tables.ipynb #79efbace
 _HOLIDAYS = {'a': '2014-05-01 2014-05-29 2014-06-09 2014-10-03 2015-01-01 2015-05-01 2015-05-14 2015-05-25', 'b': '2014-04-18 2014-04-21 2015-04-03 2015-04-06', 'c': '2014-12-25 2014-12-26'}
 
 
@@ -169,11 +169,11 @@ def stand_in_stores(
     size = pd.Series(7_000*np.exp(.12*rng.normal(size=n)), ids)
     table = pd.MultiIndex.from_product([dates, ids], names=['date', 'store']).to_frame(index=False)
     when, state = table.date.dt, table.store.map(states)
-    table['dayofweek'] = when.dayofweek.astype(int) + 1
+    table['dayofweek'] = when.day_of_week.astype(int) + 1
     table['stateholiday'] = table.date.map({pd.Timestamp(date): kind for kind, listed in _HOLIDAYS.items() for date in listed.split()}).fillna('0')
     table['open'] = ((table.dayofweek < 7) & (table.stateholiday == '0')).astype(int)
     table['promo'] = ((when.isocalendar().week % 2 == 0) & (table.dayofweek < 6)).astype(int)
-    since = when.dayofyear - 170 - 4*place.index.get_indexer(state)  # days since the state's summer holidays began
+    since = when.day_of_year - 170 - 4*place.index.get_indexer(state)  # days since the state's summer holidays began
     table['schoolholiday'] = (since.between(0, 42) & (table.dayofweek < 6) | (when.month == 12) & (when.day > 22)).astype(int)
     product = table.store.map(size)*state.map(truth['state'])*table.dayofweek.map(truth['weekday'])*when.month.map(truth['month'])
     table['sales'] = np.round(product*1.3**table.promo*1.05**table.schoolholiday*np.exp(.1*rng.normal(size=len(table))))*table.open
