@@ -29,7 +29,8 @@ class RemoteFile:
     "A file of a data set, as its publisher knows it."
     name: str  # file name in the data set's folder
     checksum: str  # algorithm and digest, for instance 'md5:f68b3c2d…'
-    urls: tuple  # addresses, tried in order
+    urls: tuple  # addresses, tried in order; empty for what must be fetched by hand
+    page: str = ''  # where it is fetched by hand
 
 
 def _whole(path, checksum):
@@ -56,7 +57,7 @@ def locate(
     except _Failed as failure:
         wanted = (chosen.data_folder or chosen.cache)/name
         listed = '\n  '.join([*reasons, *failure.reasons])
-        addresses = '\n  '.join(' or '.join(file.urls) for file in files)
+        addresses = '\n  '.join(' or '.join(file.urls) or f'{file.name} from {file.page}' for file in files)
         raise DataUnavailable(f'The data set {name!r} could not be had.\n  {listed}\nPut these files into the folder {wanted} and run this again:\n  {addresses}\n'
                               'settings.ini says which folder is searched first.') from None
     return folder, source + (f'; damaged in the data folder: {", ".join(damaged)}' if damaged else '')
@@ -78,6 +79,7 @@ def _into_cache(folder, files):
             path = folder/file.name
             there = path.exists()
             if _whole(path, file.checksum): continue
+            if not file.urls: raise _Failed([f'{path}: {"damaged (wrong checksum)" if there else "not there"}, and it must be fetched by hand'])  # put there by hand, so it is not removed
             if there: path.unlink(missing_ok=True)  # only what was there before: another process may just have put it there, whole
             source = f'download from {_download(file, folder)}'
     except OSError as error: raise _Failed([f'{folder}: the cache cannot be written ({error.strerror or error})']) from None
