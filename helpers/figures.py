@@ -86,6 +86,7 @@ def labelled_scatter(
     ax.scatter(x, y, s=14, color=color, zorder=3)
     ax.margins(.12, .06)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.autoscale_view()  # now, since the positions of the labels depend on it
     scale = ax.figure.dpi/72
     high, wide, gap = 1.25*size*scale, .57*size*scale, 4*scale  # of a line, of a letter, between point and text, in pixels
     taken = [(left - gap/2, left + gap/2, low - gap/2, low + gap/2) for left, low in ax.transData.transform(np.column_stack([x, y]))]  # the points themselves

@@ -6,8 +6,8 @@ def biased(user=True, item=True, column=False, total=lambda product: product.sum
     def predict_pairs(p, q, b, c, pairs):
         users, items = pairs.unbind(1)
         if swapped: users, items = items, users
-        product = total(p[users]*q[items]) if not swapped else total(p[users]*q[items.clamp(max=4)])
-        biases = [b[users] if column else b[users, 0]]*user + [c[items.clamp(max=4)] if column else c[items.clamp(max=4), 0]]*item
+        product = total(p[users]*q[items])
+        biases = [b[users] if column else b[users, 0]]*user + [c[items] if column else c[items, 0]]*item
         return product*sum(biases) if times else product + sum(biases)
     return predict_pairs
 
@@ -29,9 +29,10 @@ def left_over(stars, rated): return stars[[n for n in range(len(stars)) if n not
 WRONG = {
     '08-range': [(lambda z, low, high: high*torch.sigmoid(z), 'begins at 0'), (lambda z, low, high: low + high*torch.sigmoid(z), 'too long'), (lambda z, low, high: z.clamp(low, high), 'cut off'),
                  (lambda z, low, high: high + (low - high)*torch.sigmoid(z), 'exchanged'), (lambda z, low, high: torch.sigmoid(z), 'between 0 and 1'), (lambda z, low, high: low + (high - low)*torch.tanh(z), 'tanh'),
-                 (lambda z, low, high: .5 + 5*torch.sigmoid(z), 'does not depend')],
+                 (lambda z, low, high: .5 + 5*torch.sigmoid(z), 'does not depend'), (lambda z, low, high: (high - low)*torch.sigmoid(z), 'too small'), (lambda z, low, high: low + (high - low)*z.sigmoid_(), 'changed z')],
     '08-biases': [(biased(False, False, total=lambda product: product.sum(1) + 0.), 'not added'), (biased(item=False), "items' bias"), (biased(user=False), "users' bias"), (biased(column=True), 'each with each'),
-                  (lambda p, q, b, c, pairs: p[pairs[:, 0]]@q[pairs[:, 1]].T, 'each with each'), (biased(total=lambda product: product.mean(1)), 'mean over the factors'), (biased(times=True), 'not multiplied'), (biased(swapped=True), 'first column'),
+                  (lambda p, q, b, c, pairs: p[pairs[:, 0]]@q[pairs[:, 1]].T, 'each with each'), (biased(total=lambda product: product.mean(1)), 'mean over the factors'), (biased(times=True), 'not multiplied'), (biased(swapped=True), 'first *column*'), (lambda p, q, b, c, pairs: (p[pairs[0]]*q[pairs[1]]).sum(1), 'first *column*'), (lambda p, q, b, c, pairs: [p[u] for u, i in [tuple(pairs)]], 'two columns'),
+                  (lambda p, q, b, c, pairs: (p[pairs[:, 0]]*q[pairs[:, 1]]).sum(), 'one number for all'), (lambda p, q, b, c, pairs: torch.sigmoid((p[pairs[:, 0]]*q[pairs[:, 1]]).sum(1) + b[pairs[:, 0], 0] + c[pairs[:, 1], 0]), 'No sigmoid'),
                   (lambda p, q, b, c, pairs: (p[pairs[:, 0]]*q[pairs[:, 1]]).sum(1, keepdim=True) + b[pairs[:, 0]] + c[pairs[:, 1]], '[4, 1]'), (lambda p, q, b, c, pairs: (p[pairs[:, 0]]*q[pairs[:, 1]]).sum(0), 'over the pairs')],
     '08-recommend': [(lambda stars, rated: stars.topk(5).indices.tolist(), 'rated already'), (spoils, 'Work on a copy'), (lambda stars, rated: [n for n in stars.topk(5).indices.tolist() if n not in rated.tolist()][:3], 'Only three'),
                      (lambda stars, rated: best(stars, rated)[::-1], 'best last'), (lambda stars, rated: sorted(best(stars, rated)), 'another order'), (lambda stars, rated: best(stars, rated, 4), 'Five are asked for'),
