@@ -7,12 +7,12 @@ Docs: https://example.github.io/whats-inside-a-neural-net/embeddings.html.md"""
 # %% auto #0
 __all__ = ['one_hot', 'one_hot_product', 'look_up', 'Embedding', 'n_hot']
 
-# %% ../nbs/07_embeddings.ipynb #62fa2c4f
+# %% ../nbs/07_embeddings.ipynb #dbed08e6
 import numpy as np
 import torch
 from torch import nn
 
-# %% ../nbs/07_embeddings.ipynb #794d9c54
+# %% ../nbs/07_embeddings.ipynb #c7fdc549
 def _complaint(indices, rows):
     "The error that fits these row numbers, or None if they are in order."
     if not torch.is_tensor(indices) or indices.dtype not in (torch.int64, torch.int32):
@@ -32,7 +32,7 @@ def one_hot(
     if problem := _complaint(indices, classes): raise problem
     return torch.zeros(*indices.shape, classes, dtype=dtype, device=indices.device).scatter_(-1, indices.long()[..., None], 1)
 
-# %% ../nbs/07_embeddings.ipynb #dd513970
+# %% ../nbs/07_embeddings.ipynb #e3f72bf8
 def one_hot_product(
     indices: torch.Tensor,  # int64, any shape: row numbers
     weight: torch.Tensor,  # [rows, width], the table
@@ -40,7 +40,7 @@ def one_hot_product(
     "Rows of a table the long way: a one-hot matrix times the table."
     return one_hot(indices, len(weight), weight.dtype)@weight
 
-# %% ../nbs/07_embeddings.ipynb #cf835eae
+# %% ../nbs/07_embeddings.ipynb #0796e54d
 class _SparseLookUp(torch.autograd.Function):
     "Rows of a table; the gradient holds these rows only."
     @staticmethod
@@ -53,7 +53,7 @@ class _SparseLookUp(torch.autograd.Function):
     def backward(ctx, gradient):
         return torch.sparse_coo_tensor(ctx.saved_tensors[0][None].long(), gradient, ctx.shape, check_invariants=False), None
 
-# %% ../nbs/07_embeddings.ipynb #2c309416
+# %% ../nbs/07_embeddings.ipynb #6e7eb2ff
 def look_up(
     indices: torch.Tensor,  # int64 or int32, any shape: row numbers
     weight: torch.Tensor,  # [rows, width], the table
@@ -82,7 +82,7 @@ class Embedding(nn.Module):
 
     def extra_repr(self): return f'{self.weight.shape[0]}, {self.weight.shape[1]}' + (', sparse=True' if self.sparse else '')
 
-# %% ../nbs/07_embeddings.ipynb #e01a0221
+# %% ../nbs/07_embeddings.ipynb #472fcb96
 def n_hot(
     indices,  # a list of row numbers for each line, lists of any length; or a table of True and False, [lines, classes]
     classes: int,  # how many columns
