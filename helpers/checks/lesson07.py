@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_one_hot', 'check_gradient', 'check_dot_product']
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #e4d690d7
+# %% ../../nbs/backstage/checks_lesson07.ipynb #045f15c8
 import re
 
 import torch
@@ -16,7 +16,7 @@ from torch import nn
 
 from ..exercises import Hint, NotYet, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #3e6d285f
+# %% ../../nbs/backstage/checks_lesson07.ipynb #10b42228
 def _shape_hint(shape):
     "What is wrong with a one-hot matrix of this shape, for 3 indices up to 3 and a table [6, 5]."
     return Hint({(6, 3): 'Your matrix stands on its side: it should have a row for each index and a column for each row of the table.',
@@ -26,7 +26,7 @@ def _shape_hint(shape):
                  (6, 5): 'The table stands first in your product. The one-hot matrix picks rows from the left: matrix@table.',
                 }.get(tuple(shape), f'For 3 indices and a table of 6 rows the matrix has shape [3, 6]; yours has {list(shape)}.'))
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #78ec6ee6
+# %% ../../nbs/backstage/checks_lesson07.ipynb #a34525fb
 @exercise('07-one-hot', 'a one-hot matrix and its product')
 def check_one_hot(rows_by_product):
     torch.manual_seed(0)
@@ -53,7 +53,7 @@ def check_one_hot(rows_by_product):
     except (RuntimeError, IndexError): fine = False
     if not fine: raise Hint('Right for the first example; for the indices 1, 2, 2, 0 and a table of 7 rows and 2 columns it is not. Are indices or sizes written into your code?')
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #b09ddd35
+# %% ../../nbs/backstage/checks_lesson07.ipynb #ee324c9c
 @exercise('07-gradient', 'the gradient of a table of which rows were looked up')
 def check_gradient(table_gradient):
     torch.manual_seed(0)
@@ -82,7 +82,7 @@ def check_gradient(table_gradient):
     except (RuntimeError, IndexError): fine = False
     if not fine: raise Hint('Right for the first example; for index 0, a table of 2 rows and width 4 it is not. Are sizes written into your code?')
 
-# %% ../../nbs/backstage/checks_lesson07.ipynb #6d024322
+# %% ../../nbs/backstage/checks_lesson07.ipynb #f2aded6c
 @exercise('07-dot-product', 'the dot product model with biases')
 def check_dot_product(DotProduct):
     torch.manual_seed(0)
