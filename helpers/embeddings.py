@@ -7,12 +7,12 @@ Docs: https://example.github.io/whats-inside-a-neural-net/embeddings.html.md"""
 # %% auto #0
 __all__ = ['one_hot', 'one_hot_product', 'look_up', 'Embedding', 'n_hot']
 
-# %% ../nbs/07_embeddings.ipynb #df97332f
+# %% ../nbs/07_embeddings.ipynb #470df758
 import numpy as np
 import torch
 from torch import nn
 
-# %% ../nbs/07_embeddings.ipynb #6c437629
+# %% ../nbs/07_embeddings.ipynb #07b31eb8
 def _complaint(indices, rows):
     "The error that fits these row numbers, or None if they are in order."
     if not torch.is_tensor(indices) or indices.dtype not in (torch.int64, torch.int32):
@@ -32,7 +32,7 @@ def one_hot(
     if problem := _complaint(indices, classes): raise problem
     return torch.zeros(*indices.shape, classes, dtype=dtype, device=indices.device).scatter_(-1, indices.long()[..., None], 1)
 
-# %% ../nbs/07_embeddings.ipynb #387376c1
+# %% ../nbs/07_embeddings.ipynb #0dc52d08
 def one_hot_product(
     indices: torch.Tensor,  # int64, any shape: row numbers
     weight: torch.Tensor,  # [rows, width], the table
@@ -40,7 +40,7 @@ def one_hot_product(
     "Rows of a table the long way: a one-hot matrix times the table."
     return one_hot(indices, len(weight), weight.dtype)@weight
 
-# %% ../nbs/07_embeddings.ipynb #59bf8c1d
+# %% ../nbs/07_embeddings.ipynb #d1f9278d
 class _SparseLookUp(torch.autograd.Function):
     "Rows of a table; the gradient holds these rows only."
     @staticmethod
@@ -53,7 +53,7 @@ class _SparseLookUp(torch.autograd.Function):
     def backward(ctx, gradient):
         return torch.sparse_coo_tensor(ctx.saved_tensors[0][None].long(), gradient, ctx.shape, check_invariants=False), None
 
-# %% ../nbs/07_embeddings.ipynb #fdfd344e
+# %% ../nbs/07_embeddings.ipynb #aba181fa
 def look_up(
     indices: torch.Tensor,  # int64 or int32, any shape: row numbers
     weight: torch.Tensor,  # [rows, width], the table
@@ -82,7 +82,7 @@ class Embedding(nn.Module):
 
     def extra_repr(self): return f'{self.weight.shape[0]}, {self.weight.shape[1]}' + (', sparse=True' if self.sparse else '')
 
-# %% ../nbs/07_embeddings.ipynb #e0853821
+# %% ../nbs/07_embeddings.ipynb #0eb360df
 def n_hot(
     indices,  # a list of row numbers for each line, lists of any length; or a table of True and False, [lines, classes]
     classes: int,  # how many columns
