@@ -8,7 +8,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/collaborative_filterin
 __all__ = ['Collab', 'DotProduct', 'NeuralCollab', 'SVDpp', 'pay_per_use', 'rows_of', 'item_biases', 'svd', 'components',
            'neighbours', 'recommend', 'save', 'load']
 
-# %% ../nbs/08_collaborative_filtering.ipynb #bb8564cd
+# %% ../nbs/08_collaborative_filtering.ipynb #bfe6c60f
 import numpy as np
 import pandas as pd
 import torch
@@ -25,7 +25,7 @@ def _table(rows, width, std):
     if not std: nn.init.zeros_(table.weight)
     return table
 
-# %% ../nbs/08_collaborative_filtering.ipynb #32c0eaf7
+# %% ../nbs/08_collaborative_filtering.ipynb #37c91bae
 class Collab(nn.Module):
     "Tables for users and for items, looked up by row number; a subclass says in `score` how their rows make a prediction."
     def __init__(self,
@@ -54,7 +54,7 @@ class Collab(nn.Module):
         if not self.y_range: return z + self.start
         return self.y_range[0] + (self.y_range[1] - self.y_range[0])*torch.sigmoid(z + self.start)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #ee07a27d
+# %% ../nbs/08_collaborative_filtering.ipynb #49e00aa0
 class DotProduct(Collab):
     "Dot product of the user's and the item's factors, plus a bias of each (Koren, Bell and Volinsky, 2009)."
     def __init__(self,
@@ -68,7 +68,7 @@ class DotProduct(Collab):
         product = (user[0]*item[0]).sum(1, keepdim=True)
         return (product + user[1] + item[1] if len(user) > 1 else product)[:, 0]
 
-# %% ../nbs/08_collaborative_filtering.ipynb #7a14f5e8
+# %% ../nbs/08_collaborative_filtering.ipynb #e2702295
 class NeuralCollab(Collab):
     "The user's and the item's factors side by side, then two linear layers (the lecture's EmbeddingNN; He and others, 2017)."
     def __init__(self,
@@ -82,7 +82,7 @@ class NeuralCollab(Collab):
     def score(self, user, item):  # the rows of each table, [n, width]
         return self.layers(torch.cat([user[0], item[0]], 1))[:, 0]
 
-# %% ../nbs/08_collaborative_filtering.ipynb #1c1f9239
+# %% ../nbs/08_collaborative_filtering.ipynb #0b44f5ef
 class SVDpp(DotProduct):
     "Dot product whose rows also hold clues: who rated what, whatever the stars (Koren, 2008; for items too: Rendle, Zhang and Koren, 2019)."
     def __init__(self,
@@ -103,7 +103,7 @@ class SVDpp(DotProduct):
             factors, bias = (seen.index_select(0, distinct)@clue.weight).index_select(0, places).split([own[0].shape[1], 1], 1)
             yield own[0] + factors, own[1] + bias
 
-# %% ../nbs/08_collaborative_filtering.ipynb #aa81b80b
+# %% ../nbs/08_collaborative_filtering.ipynb #96a4944b
 def pay_per_use(
     model: Collab,
     prices: tuple = (.1, .005),  # for the square of each factor and of each bias that a batch looks up
@@ -118,7 +118,7 @@ def pay_per_use(
         return error
     return loss
 
-# %% ../nbs/08_collaborative_filtering.ipynb #043c0aec
+# %% ../nbs/08_collaborative_filtering.ipynb #e8daa060
 @torch.no_grad()
 def rows_of(
     model: Collab, data: RatingTable,
@@ -138,7 +138,7 @@ def item_biases(model: Collab, data: RatingTable) -> pd.Series:  # item id to bi
     if len(rows) < 2: raise ValueError('This model has no biases; make it with bias=True.')
     return pd.Series(rows[1][:, 0].cpu().numpy(), index=data.items)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #2eb62331
+# %% ../nbs/08_collaborative_filtering.ipynb #910b2b62
 def svd(
     table: np.ndarray,  # [n, k], n at least k
     tolerance: float = 1e-13,  # columns count as being at right angles below this cosine
@@ -162,7 +162,7 @@ def svd(
     order = lengths.argsort()[::-1]
     return (columns[order]/np.maximum(lengths[order, None], 1e-300)).T, lengths[order], turned[order].T
 
-# %% ../nbs/08_collaborative_filtering.ipynb #be00f812
+# %% ../nbs/08_collaborative_filtering.ipynb #a41e800f
 def components(
     table: np.ndarray,  # [n, k], a row for each item
     count: int = 3,  # how many
@@ -171,7 +171,7 @@ def components(
     u, lengths, _ = svd(table - np.mean(table, 0))
     return u[:, :count]*lengths[:count], (lengths**2/(lengths**2).sum())[:count]
 
-# %% ../nbs/08_collaborative_filtering.ipynb #90d315f7
+# %% ../nbs/08_collaborative_filtering.ipynb #70114ebc
 def neighbours(
     model: Collab, data: RatingTable,
     item,  # its id
@@ -184,7 +184,7 @@ def neighbours(
     enough = torch.bincount(data.x[:, 1], minlength=len(data.items)) >= least
     return pd.Series((factors@factors[row]).numpy(), index=data.items)[enough.numpy()].drop(item, errors='ignore').nlargest(count)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #58d257de
+# %% ../nbs/08_collaborative_filtering.ipynb #bb5169ed
 @torch.no_grad()
 def recommend(
     model: Collab, data: RatingTable,
@@ -200,7 +200,7 @@ def recommend(
     stars = model.squeeze(model.score(taste, rows_of(model, data, 'items')))
     return pd.Series(stars.cpu().numpy(), index=data.items).drop(seen).nlargest(count)
 
-# %% ../nbs/08_collaborative_filtering.ipynb #f6ee072b
+# %% ../nbs/08_collaborative_filtering.ipynb #0112eaec
 def save(
     path,  # file to write
     model: DotProduct, data: RatingTable,

@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/ratings.html
 # %% auto #0
 __all__ = ['TASTES', 'Ratings', 'movielens', 'stand_in_ratings', 'UnknownId', 'check_ratings', 'RatingTable', 'split']
 
-# %% ../nbs/backstage/ratings.ipynb #d22d5899
+# %% ../nbs/backstage/ratings.ipynb #5488c622
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from .data import DataUnavailable, RemoteFile, locate
 from .settings import settings
 from .train import Batches
 
-# %% ../nbs/backstage/ratings.ipynb #3641e909
+# %% ../nbs/backstage/ratings.ipynb #b5630a79
 @dataclass(frozen=True, eq=False)
 class Ratings:
     "Who gave which film how many stars."
@@ -39,7 +39,7 @@ class Ratings:
         table = self.ratings
         return f'{self.name}: {len(table):,} ratings of {table.item.nunique():,} films by {table.user.nunique():,} users ({self.source})'
 
-# %% ../nbs/backstage/ratings.ipynb #e0e7dcb6
+# %% ../nbs/backstage/ratings.ipynb #a73f958d
 _ADDRESS = 'https://files.grouplens.org/datasets/movielens/'
 _FILES = {
     '100k': ('ml-100k', {
@@ -50,7 +50,7 @@ _FILES = {
         'u5.test': '351cc52e0d15b6c721466276fc24671d40936899e3d01fadeaf312915b8c5634'}),
     'latest-small': ('ml-latest-small', {'ratings.csv': 'aa289ca83157595d0df6aea1be6a4ded676ddc4385472e8313a8ed9805352646', 'movies.csv': '5a5f32dd9bb3797b8e728a1b98958789d2b13f294a69fdfbc5727f8a9611aa07'})}
 
-# %% ../nbs/backstage/ratings.ipynb #9fb1cccf
+# %% ../nbs/backstage/ratings.ipynb #7532ff57
 def _read_100k(folder):
     "Ratings, titles, genres, folds and scale of the edition of 1998: tabs and bars, no header lines, Latin-1."
     columns = ['user', 'item', 'rating', 'timestamp']
@@ -70,7 +70,7 @@ def _read_latest_small(folder):
     films = pd.read_csv(folder/'movies.csv', index_col='movieId').rename_axis('item')
     return ratings, films.title, films.genres.str.get_dummies().drop(columns='(no genres listed)').astype(bool), [], .5, 5.
 
-# %% ../nbs/backstage/ratings.ipynb #e05ad520
+# %% ../nbs/backstage/ratings.ipynb #1e8c194b
 def movielens(
     variant: str = '100k',  # '100k' (1998, with five folds) or 'latest-small' (2018)
 ) -> Ratings:
@@ -88,7 +88,7 @@ def movielens(
     print(films)
     return films
 
-# %% ../nbs/backstage/ratings.ipynb #8e59a678
+# %% ../nbs/backstage/ratings.ipynb #43cae89b
 _FIRST = 'Silent Golden Broken Distant Crimson Hidden Endless Frozen Burning Gentle Electric Midnight Paper Wild Hollow Velvet Northern Stolen Second Final'.split()
 _SECOND = 'Harbour River Garden Letter Summer Mirror Voyage Kingdom Station Promise Shadow Orchard Signal Winter Bridge Circus Island Comet Stranger Waltz'.split()
 TASTES = ['spectacle', 'laughter', 'old films']  # what the three planted factors stand for
@@ -121,7 +121,7 @@ def stand_in_ratings(
     truth = {'user_factors': person, 'item_factors': film, 'user_bias': generosity, 'item_bias': quality, 'mean': 3.6, 'noise': .75}
     return Ratings(ratings, titles, genres, folds, low, 5., 'stand-in ratings', 'drawn from planted tastes', None, truth, note)
 
-# %% ../nbs/backstage/ratings.ipynb #2efdae1a
+# %% ../nbs/backstage/ratings.ipynb #cb9f23a2
 class UnknownId(LookupError):
     "A user or an item of whom no rating is known."
 
@@ -145,7 +145,7 @@ def check_ratings(
     _first((stars < low) | (stars > high), f'a rating outside the scale, {low:g} to {high:g}')
     _first(ratings.duplicated(['user', 'item']), 'a pair of user and item that stood before')
 
-# %% ../nbs/backstage/ratings.ipynb #f9fe0fe8
+# %% ../nbs/backstage/ratings.ipynb #606cf720
 class RatingTable:
     "Ratings as tensors, users and items numbered from 0 in order of appearance. Ids may be numbers or text; `ValueError` for a table that is unfit."
     def __init__(self,

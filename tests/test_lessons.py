@@ -60,6 +60,12 @@ def test_has_every_part(path):
     assert 'import *' not in code
 
 
+@pytest.mark.parametrize('path', LESSONS + backstage, ids=lambda path: path.stem)
+def test_opens_without_a_question(path):
+    "JupyterLab asks for a kernel where a notebook names none."
+    assert nbformat.read(path, as_version=4).metadata.get('kernelspec', {}).get('name') == 'python3'
+
+
 @pytest.mark.parametrize('path', LESSONS, ids=names)
 def test_stored_outputs(path):
     "Stored outputs come from a whole run on real data, in order, with alt text for every figure, and reveal no machine."

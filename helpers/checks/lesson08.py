@@ -7,12 +7,12 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_range', 'check_biases', 'check_recommend']
 
-# %% ../../nbs/backstage/checks_lesson08.ipynb #003e1fd0
+# %% ../../nbs/backstage/checks_lesson08.ipynb #8e47782e
 import torch
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson08.ipynb #598ee766
+# %% ../../nbs/backstage/checks_lesson08.ipynb #3742de1f
 @exercise('08-range', 'a sigmoid range')
 def check_range(to_range):
     z, low, high = torch.tensor([-2., 0., 1., 30.], dtype=torch.float64), .5, 5.5
@@ -31,7 +31,7 @@ def check_range(to_range):
     if not near(got, right): raise Hint(f'For z = -2, 0, 1 and the range {low} to {high} it should be {", ".join(f"{r:.3f}" for r in right[:3])}; yours is {", ".join(f"{float(g):.3f}" for g in torch.as_tensor(got).reshape(-1)[:3])}.')
     if not near(to_range(z, 1., 2.), 1 + torch.sigmoid(z)): raise Hint('Right for one range. Does your code use both `low` and `high`?')
 
-# %% ../../nbs/backstage/checks_lesson08.ipynb #552d6568
+# %% ../../nbs/backstage/checks_lesson08.ipynb #138d7fa4
 @exercise('08-biases', 'the dot product with biases')
 def check_biases(predict_pairs):
     torch.manual_seed(0)
@@ -59,7 +59,7 @@ def check_biases(predict_pairs):
     if near(got, product*(b[users, 0] + c[items, 0])) or near(got, product*b[users, 0]*c[items, 0]): raise Hint('Biases are added, not multiplied.')
     if not near(got, right): raise Hint(f'For the first pair it should be {right[0]:.4f}; yours is {float(got[0]):.4f}. The first column of `pairs` holds users, the second items.')
 
-# %% ../../nbs/backstage/checks_lesson08.ipynb #0c8f929a
+# %% ../../nbs/backstage/checks_lesson08.ipynb #cf8cabc9
 @exercise('08-recommend', 'five unseen films')
 def check_recommend(five_unseen):
     stars, rated = torch.tensor([3.1, 4.9, 2.0, 4.1, 4.8, 3.9, 1.2, 4.4, 3.3, 2.7]), torch.tensor([1, 7, 9])
