@@ -9,6 +9,7 @@ from conftest import ROOT
 from torch import nn
 
 from helpers.checks.lesson06 import suspect_curves
+from helpers.exercises import judge
 from helpers.figures import largest_difference
 from helpers.optim import SGD, Adam, AdamW
 from helpers.train import Batches
@@ -191,3 +192,18 @@ def test_curves_are_what_the_solution_says():
     assert (curves['C'][1] < curves['C'][0]).all() and all((curves[letter][1, 2:] > curves[letter][0, 2:] - .05).all() for letter in 'ABD')
     assert curves['A'][0, -1] > .9 and curves['B'][1, -1] < curves['B'][1, -6] - .05
     assert suspect_curves() == suspect_curves()
+
+
+def test_decay_by_autograd_is_accepted():
+    def by_autograd(weight, gradient, lr, wd):
+        weight.requires_grad_()
+        (wd*(weight**2).sum()).backward()
+        return weight - lr*(gradient + weight.grad)
+    assert judge('06-decay', by_autograd).status == 'solved'
+
+
+def test_a_mask_of_ones_own_never_passes():
+    def own(x, keep, p, training): return F.dropout(x, p, training)
+    for seed in range(50):
+        torch.manual_seed(seed)
+        assert judge('06-dropout', own).status == 'not right'

@@ -7,33 +7,40 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_decay', 'suspect_curves', 'check_curves', 'check_dropout', 'check_batchnorm']
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #fa880c29
+# %% ../../nbs/backstage/checks_lesson06.ipynb #99bf1de8
 import torch
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #90bf86af
+# %% ../../nbs/backstage/checks_lesson06.ipynb #90142dbf
 @exercise('06-decay', 'weight decay moved from the loss to the update')
 def check_decay(decayed_step):
-    w, g = torch.tensor([1., -2., .5], dtype=torch.float64), torch.tensor([.3, .1, -.4], dtype=torch.float64)
-    for lr, wd in ((.1, .2), (.3, .03)):
-        kept, right = w.clone(), w - lr*(g + 2*wd*w)
+    kept = torch.tensor([1., -2., .5], dtype=torch.float64), torch.tensor([.3, .1, -.4], dtype=torch.float64)
+    for lr, wd in ((.1, .07), (.3, .03)):
+        w, g = [part.clone() for part in kept]  # fresh ones: an answer may use autograd, which leaves a .grad behind
         got = decayed_step(w, g, lr, wd)
-        if not torch.equal(w, kept): raise Hint('You changed `weight` itself; return a new value.')
+        got, w = torch.as_tensor(got).detach(), w.detach()
+        right = w - lr*(g + 2*wd*w)
+        if not torch.equal(g, kept[1]): raise Hint('You changed `gradient` itself; return a new value.')
+        if not torch.equal(w, kept[0]): raise Hint('You changed `weight` itself; return a new value.')
         if near(got, w - lr*(g - 2*wd*w)) or near(got, w - lr*(g - wd*w)): raise Hint('This makes the weights grow. The gradient of the penalty is *added* to the gradient; the step goes against both.')
         if near(got, w + lr*(g + 2*wd*w)): raise Hint('You walk uphill: the step goes against the gradient.')
         if near(got, w - lr*(g + wd*w)): raise Hint('The 2 is lost. The derivative of wd * w**2 is 2 * wd * w, and wd is to stay the one of the penalty.')
+        if any(near(got, w - lr*(g + factor*w)) for factor in (1, 2)): raise Hint('`wd` is not used: the gradient of the penalty is 2 * wd * weight.')
         if any(near(got, w*(1 - factor*wd) - lr*g) for factor in (1, 2)): raise Hint('The learning rate is missing from the decay: the penalty was part of the loss, so its gradient is multiplied by lr like the rest.')
         moved = w - lr*g
         if any(near(got, moved - lr*factor*wd*moved) for factor in (1, 2)): raise Hint('You shrink the weight after it has moved. Both gradients belong to the weight as it was before the step.')
         if near(got, w - lr*g): raise Hint('That is plain descent; nothing decays.')
         if near(got, w - lr*2*wd*w): raise Hint('The weight decays, and the gradient of the loss is not used.')
-        if near(got, w - lr*(g + wd*w**2)): raise Hint('You added the penalty itself. Its derivative belongs into the update.')
+        if near(got, w - lr*(g + wd*w**2)) or near(got, w - lr*(g + wd*(w**2).sum())): raise Hint('You added the penalty itself. Its derivative belongs into the update.')
         if near(got, w - lr*(g + wd*w.sign())): raise Hint('That is the derivative of the absolute value: the same pull on small and large weights. The penalty was squared.')
         if near(got, w - lr*(g + 2*wd*g)) or near(got, w - lr*(g + wd*g)): raise Hint('You decay the gradient. It is the weight that should shrink.')
-        if not near(got, right, 1e-9): raise Hint(f'For weight 1, gradient 0.3, lr {lr:g} and wd {wd:g} it should be {right[0]:.4f}; yours is {float(torch.as_tensor(got).reshape(-1)[0]):.4f}.')
+        if got.shape != w.shape: raise Hint(f'The new weight should have the shape of `weight`, {list(w.shape)}; yours has {list(got.shape)}.')
+        if not near(got, right, 1e-9):
+            n = (got - right).abs().argmax()
+            raise Hint(f'For weight {w[n]:g}, gradient {g[n]:g}, lr {lr:g} and wd {wd:g} it should be {right[n]:.4f}; yours is {got[n]:.4f}.')
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #939e491c
+# %% ../../nbs/backstage/checks_lesson06.ipynb #f65ebec6
 def suspect_curves(
     epochs: int = 30,
 ) -> dict:  # letter to a pair of lists: training loss, validation loss
@@ -50,7 +57,8 @@ def check_curves(verdict):
     right = {'overfitting': 'D', 'too much decay': 'A', 'not finished': 'B', 'dropout': 'C'}
     if not isinstance(verdict, dict) or set(verdict) != set(right): raise Hint(f'Give a letter for each of: {", ".join(right)}.')
     if any(letter in (None, ...) for letter in verdict.values()): raise Hint('One of the four has no letter yet.')
-    verdict = {name: str(letter).upper() for name, letter in verdict.items()}
+    verdict = {name: str(letter).strip().upper() for name, letter in verdict.items()}
+    if any(letter not in list('ABCD') for letter in verdict.values()): raise Hint("Each is one letter from A to D, such as 'D'.")
     if verdict['overfitting'] == 'B': raise Hint('B has a gap, and its validation loss still falls: more training helps it. Look for a validation loss that has turned upward.')
     if verdict['overfitting'] == 'A': raise Hint('In A both losses are high and close together. A net that overfits has a low training loss.')
     if verdict['overfitting'] == 'C': raise Hint('In C the validation loss is the lower one. A net that overfits is better on what it was trained on.')
@@ -58,7 +66,7 @@ def check_curves(verdict):
     if verdict['too much decay'] != 'A': raise Hint('Too much decay shows in the training loss: the net is not allowed to fit what it sees, and more epochs change nothing.')
     if verdict != right: raise Hint('Each letter belongs to one of them.')
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #5f9a0f81
+# %% ../../nbs/backstage/checks_lesson06.ipynb #62f67d98
 @exercise('06-dropout', 'dropout with a given mask')
 def check_dropout(my_dropout):
     x, keep, p = torch.tensor([[1., -2., 3., 4.], [5., 6., 7., -8.]], dtype=torch.float64), torch.tensor([[1., 0., 0., 1.], [1., 1., 0., 1.]], dtype=torch.float64), .2
@@ -72,12 +80,19 @@ def check_dropout(my_dropout):
     if near(got, x*(1 - keep)/(1 - p)) or near(got, x*(1 - keep)/p): raise Hint('The wrong ones are dropped: 1 in `keep` stays, 0 goes.')
     if near(got, x*keep/keep.mean()) or near(got, x*keep/keep.mean(-1, keepdim=True)): raise Hint('You divide by the share kept in this draw. Divide by its expected value, 1 - p.')
     if near(got, x): raise Hint('Nothing is dropped in training.')
-    if not near(got, x*keep/(1 - p), 1e-9): raise Hint(f'In training, for x = 4, kept, and p = 0.2, it should be 5; yours is {float(got.reshape(-1)[3]):.4g}.')
+    if not torch.is_tensor(got) or got.shape != x.shape: raise Hint('The result should be a tensor of the shape of `x`.')
+    ones = torch.ones(1, 500, dtype=torch.float64)
+    all_kept, none_kept = my_dropout(ones.clone(), ones, p, True) != 0, my_dropout(ones.clone(), 0*ones, p, True) != 0
+    if all_kept.any() and (none_kept.any() or not all_kept.all()): raise Hint('You do not use `keep`; the mask is given. Draw none of your own.')
+    right = x*keep/(1 - p)
+    if not near(got, right, 1e-9):
+        n = (got - right).abs().argmax()
+        raise Hint(f'In training, for x = {x.reshape(-1)[n]:g}, {"kept" if keep.reshape(-1)[n] else "dropped"}, and p = {p:g}, it should be {right.reshape(-1)[n]:.4g}; yours is {got.reshape(-1)[n]:.4g}.')
     if near(used, got): raise Hint('Right in training. In evaluation nothing should be dropped: look at `training`.')
     if near(used, x*(1 - p)) or near(used, x/(1 - p)): raise Hint('Right in training, which has done the scaling already. Evaluation returns x as it is.')
     if not near(used, x, 1e-9): raise Hint('Right in training. In evaluation the result should be x.')
 
-# %% ../../nbs/backstage/checks_lesson06.ipynb #335eb4ec
+# %% ../../nbs/backstage/checks_lesson06.ipynb #7cdc8629
 @exercise('06-batchnorm', 'batch norm in evaluation mode')
 def check_batchnorm(norm_in_use):
     x = torch.tensor([[1., 20.], [3., 10.], [8., -3.]], dtype=torch.float64)
@@ -92,6 +107,12 @@ def check_batchnorm(norm_in_use):
     if near(got, (x - mean)/var.sqrt()*weight + bias): raise Hint('eps is missing: a feature that never varied would be divided by zero.')
     if near(got, (x - mean)/(var + eps).sqrt()): raise Hint('Normalised, and not yet scaled by `weight` and shifted by `bias`.')
     if near(got, (x - mean)/(var + eps).sqrt()*weight): raise Hint('`bias` is not added.')
+    if near(got, (x - mean)/(var + eps).sqrt() + bias): raise Hint('`weight` is not used: the normalised activations are multiplied by it before the bias is added.')
+    root = (var + eps).sqrt()
+    if any(near(got, value) for value in (x - mean/root, x - mean/root*weight, x - mean/root*weight + bias, (x - mean/root)*weight, (x - mean/root)*weight + bias)): raise Hint('A bracket is missing: subtract the mean first, then divide the difference by the root.')
     if near(got, ((x - mean)/(var + eps).sqrt() + bias)*weight): raise Hint('Scale first, then shift: the bias is not multiplied by the weight.')
-    if not near(got, right, 1e-9): raise Hint(f'The first number should be {right[0, 0]:.4f}; yours is {float(got.reshape(-1)[0]):.4f}.')
+    if not torch.is_tensor(got) or got.shape != x.shape: raise Hint('The result should be a tensor of the shape of `x`.')
+    if not near(got, right, 1e-9):
+        row, column = divmod((got - right).abs().argmax().item(), 2)
+        raise Hint(f'For the numbers of the check, row {row}, feature {column} should be {right[row, column]:.4f}; yours is {got[row, column]:.4f}.')
     if not near(norm_in_use(x[:1], mean, var, weight, bias, eps), right[:1], 1e-9): raise Hint('Right for three rows, not for one row alone.')
