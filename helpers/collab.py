@@ -51,8 +51,11 @@ class Collab(nn.Module):
 
     def squeeze(self, z):
         "From any number to stars."
-        if not self.y_range: return z + self.start
-        return self.y_range[0] + (self.y_range[1] - self.y_range[0])*torch.sigmoid(z + self.start)
+        if self.start: z = z + self.start  # each operation costs time forward and backward, so none is done for nothing
+        if not self.y_range: return z
+        low, high = self.y_range
+        stars = (high - low)*torch.sigmoid(z)
+        return stars + low if low else stars
 
 # %% ../nbs/08_collaborative_filtering.ipynb #49e00aa0
 class DotProduct(Collab):
@@ -66,7 +69,7 @@ class DotProduct(Collab):
 
     def score(self, user, item):  # the rows of each table, [n, width]
         product = (user[0]*item[0]).sum(1, keepdim=True)
-        return (product + user[1] + item[1] if len(user) > 1 else product)[:, 0]
+        return (product + user[1] + item[1] if len(user) > 1 else product).squeeze(1)
 
 # %% ../nbs/08_collaborative_filtering.ipynb #e2702295
 class NeuralCollab(Collab):
