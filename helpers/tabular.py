@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/tabular_embeddings.htm
 # %% auto #0
 __all__ = ['TableCoder', 'embedding_size', 'TabularNet', 'embedded']
 
-# %% ../nbs/09_tabular_embeddings.ipynb #ef9805d5
+# %% ../nbs/09_tabular_embeddings.ipynb #dc14f131
 import numpy as np
 import pandas as pd
 import torch
@@ -19,6 +19,7 @@ from .embeddings import Embedding
 
 def _column(frame, name, number):
     "A column as numbers (float64) or as plain objects; `ValueError` with its name."
+    if not len(frame): raise ValueError('The table has no rows.')
     if name not in frame: raise ValueError(f'There is no column {name!r}; the table has {", ".join(map(str, frame.columns))}.')
     column = frame[name]
     if isinstance(column.dtype, pd.CategoricalDtype): column = column.astype(column.cat.categories.dtype if not column.isna().any() else object)
@@ -28,55 +29,52 @@ def _column(frame, name, number):
     if np.isinf(column).any(): raise ValueError(f'Column {name!r} holds numbers that are not finite. Mark what is missing as NaN.')
     return column
 
-# %% ../nbs/09_tabular_embeddings.ipynb #965e3a90
+# %% ../nbs/09_tabular_embeddings.ipynb #55d1d470
+def _levels(column):
+    "The names in a column, in order."
+    try: return pd.Index(sorted(column.dropna().unique()))
+    except TypeError: raise ValueError(f'Column {column.name!r} mixes text and numbers, 0 and "0" perhaps. Read it as text: dtype=str.') from None
+
+
+def _codes(column, levels):
+    "The place of each name among the levels, counted from 1; 0 if it has none."
+    known = column.dropna().infer_objects()
+    if len(known) and len(levels) and is_numeric_dtype(levels) != is_numeric_dtype(known):
+        raise ValueError(f'Column {column.name!r} holds {known.iloc[0]!r}, and in training it held {levels[0]!r}: text and numbers. Give it the type it had.')
+    return levels.get_indexer(column) + 1
+
+# %% ../nbs/09_tabular_embeddings.ipynb #7e7aac76
 class TableCoder:
-    "Turns rows of a table into rows of numbers. All it knows about the columns comes from the frame it is made from: use the training part."
-    def __init__(self,
-                 train: pd.DataFrame,  # the training part
-                 categories: list,  # names of the columns that hold names
-                 numbers: list):  # names of the columns that hold numbers
-        if not len(train): raise ValueError('The table has no rows to learn from.')
-        self.levels, self.medians, self.means, self.stds = {}, {}, {}, {}
-        for name in categories:
-            values = _column(train, name, False).dropna().unique()
-            try: self.levels[name] = pd.Index(sorted(values))
-            except TypeError: raise ValueError(f'Column {name!r} mixes text and numbers, 0 and "0" perhaps. Read it as text: dtype=str.') from None
+    "Turns rows of a table into rows of numbers. All it knows of the columns comes from one frame: use the training part."
+    def __init__(self, train: pd.DataFrame,  # the training part
+                 categories: list, numbers: list):  # which of its columns hold names, and which numbers
+        self.levels = {name: _levels(_column(train, name, False)) for name in categories}
+        self.medians, self.means, self.stds = {}, {}, {}
         for name in numbers:
             column = _column(train, name, True)
             if column.isna().all(): raise ValueError(f'Column {name!r} holds nothing but missing values. Leave it out.')
-            self.medians[name] = column.median()
             if column.isna().any(): self.levels[f'{name} was missing'] = pd.Index([False, True])
-            filled = column.fillna(self.medians[name])
-            self.means[name], self.stds[name] = filled.mean(), filled.std(ddof=0)
-
-    @property
-    def sizes(self): return [len(levels) + 1 for levels in self.levels.values()]  # rows of each embedding table
+            filled = column.fillna(column.median())
+            self.medians[name], self.means[name], self.stds[name] = column.median(), filled.mean(), filled.std(ddof=0)
+        self.sizes = [len(levels) + 1 for levels in self.levels.values()]  # rows of each embedding table
 
     def __call__(self,
                  frame: pd.DataFrame,  # rows with at least the columns named at the start
                  dtype: torch.dtype = torch.float32,  # exact for codes up to 2**24
                  ) -> torch.Tensor:  # [n, categories + flags + numbers]
         "Codes first (0: missing, or not seen in training), then numbers, filled and scaled."
-        if not len(frame): raise ValueError('The table has no rows.')
         numbers = {name: _column(frame, name, True) for name in self.medians}
         flags = {f'{name} was missing': column.isna() for name, column in numbers.items()}
-        columns = [self._codes(name, flags[name] if name in flags else _column(frame, name, False)) for name in self.levels]
-        for name, column in numbers.items():
-            columns.append((column.fillna(self.medians[name]).to_numpy() - self.means[name])/(self.stds[name] + 1e-7))
+        columns = [_codes(flags[name] if name in flags else _column(frame, name, False), levels) for name, levels in self.levels.items()]
+        columns += [(column.fillna(self.medians[name]) - self.means[name])/(self.stds[name] + 1e-7) for name, column in numbers.items()]
         return torch.tensor(np.column_stack(columns), dtype=dtype)
 
-    def _codes(self, name, column):
-        levels = self.levels[name]
-        if len(levels) and column.notna().any() and is_numeric_dtype(levels) != is_numeric_dtype(column.dropna().infer_objects()):
-            raise ValueError(f'Column {name!r} holds {column.dropna().iloc[0]!r}, and in training it held {levels[0]!r}: text and numbers. Give it the type it had.')
-        return levels.get_indexer(column) + 1
-
-# %% ../nbs/09_tabular_embeddings.ipynb #8d2377f3
+# %% ../nbs/09_tabular_embeddings.ipynb #ea150a57
 def embedding_size(rows: int) -> int:  # rows of the table; its width
     "fastai's rule of thumb for the width of an embedding, found by trying."
     return min(600, round(1.6*rows**.56))
 
-# %% ../nbs/09_tabular_embeddings.ipynb #7f348a51
+# %% ../nbs/09_tabular_embeddings.ipynb #5c82a688
 class TabularNet(nn.Module):
     "Embeddings beside batch-normed numbers, then layers of Linear, ReLU, batch norm and dropout: fastai's `TabularModel` by hand."
     def __init__(self,
@@ -89,8 +87,9 @@ class TabularNet(nn.Module):
         super().__init__()
         widths = [embedding_size(rows) for rows in sizes] if widths is None else widths
         self.tables = nn.ModuleList([Embedding(rows, width) for rows, width in zip(sizes, widths, strict=True)])
+        self.learned = sum(widths)
         self.numbers = nn.BatchNorm1d(numbers) if numbers else nn.Identity()
-        sides, layers = [sum(widths) + numbers, *hidden], []
+        sides, layers = [self.learned + numbers, *hidden], []
         for inputs, n in zip(sides, hidden):  # a shift before batch norm would be taken out again: no bias
             layers += [nn.Linear(inputs, n, bias=False), nn.ReLU(), nn.BatchNorm1d(n)] + [nn.Dropout(drop)]*(drop > 0)
         self.layers = nn.Sequential(*layers, nn.Linear(sides[-1], outputs))
@@ -100,13 +99,11 @@ class TabularNet(nn.Module):
         return torch.cat([table(x[:, n].long()) for n, table in enumerate(self.tables)] + [x[:, len(self.tables):]], 1)
 
     def forward(self, x):  # [n, categories + numbers], from `TableCoder`
-        rows = self.vectors(x)
-        count = x.shape[1] - len(self.tables)
-        learned, numbers = rows[:, :rows.shape[1] - count], rows[:, rows.shape[1] - count:]
+        learned, numbers = self.vectors(x).tensor_split([self.learned], 1)
         out = self.layers(torch.cat([learned, self.numbers(numbers)], 1))
         return out[:, 0] if out.shape[1] == 1 else out
 
-# %% ../nbs/09_tabular_embeddings.ipynb #ea97d202
+# %% ../nbs/09_tabular_embeddings.ipynb #71998945
 @torch.no_grad()
 def embedded(
     model: TabularNet,

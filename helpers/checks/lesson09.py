@@ -7,12 +7,12 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_codes', 'check_scale', 'check_mape', 'check_permutation']
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #2bb66f45
+# %% ../../nbs/backstage/checks_lesson09.ipynb #060ffc6c
 import torch
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #79f940dc
+# %% ../../nbs/backstage/checks_lesson09.ipynb #23260c07
 @exercise('09-codes', 'codes with an unseen name')
 def check_codes(to_codes):
     train, new = ['pear', 'apple', None, 'plum', 'apple'], ['plum', 'quince', 'apple', None, 'pear']
@@ -38,7 +38,7 @@ def check_codes(to_codes):
     if got != right: raise Hint(f'For the names {new} and the training part {train} it should be {right}; yours is {got}.')
     if list(map(int, to_codes(['b', 'a'], ['a', 'c']))) != [1, 0]: raise Hint('Right for one pair of lists, wrong for another. Do you use both?')
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #c75698c3
+# %% ../../nbs/backstage/checks_lesson09.ipynb #7cf50e21
 @exercise('09-scale', 'filling and scaling learned in training')
 def check_scale(fill_and_scale):
     nan = float('nan')
@@ -73,7 +73,7 @@ def check_scale(fill_and_scale):
     if near(got, torch.where(new.isnan(), 4., new)): raise Hint('Filled, not scaled: subtract the mean, divide by the standard deviation.')
     raise Hint(f'For {[float(v) for v in new]} it should be {", ".join(f"{v:.3f}" for v in scaled())}; yours is {", ".join(f"{float(v):.3f}" for v in got)}.')
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #91e90764
+# %% ../../nbs/backstage/checks_lesson09.ipynb #200f79c9
 @exercise('09-mape', 'the mean absolute percentage error')
 def check_mape(percentage_error):
     predicted, true = torch.tensor([110., 150., 400.], dtype=torch.float64), torch.tensor([100., 200., 300.], dtype=torch.float64)
@@ -91,7 +91,7 @@ def check_mape(percentage_error):
     if near(got, ((predicted - true)/true).square().mean().sqrt()) or near(got, ((predicted - true)/true).square().mean()): raise Hint('You square the shares. Absolute values are asked for.')
     if not near(got, right): raise Hint(f'For predictions 110, 150, 400 of true sales 100, 200, 300 it should be {right:.4f}; yours is {float(got):.4f}.')
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #049b9524
+# %% ../../nbs/backstage/checks_lesson09.ipynb #5444fbca
 @exercise('09-permutation', 'a permutation p-value')
 def check_permutation(p_value):
     generator = torch.Generator().manual_seed(2)
