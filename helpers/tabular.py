@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/tabular_embeddings.htm
 # %% auto #0
 __all__ = ['TableCoder', 'embedding_size', 'TabularNet', 'embedded']
 
-# %% ../nbs/09_tabular_embeddings.ipynb #dc14f131
+# %% ../nbs/09_tabular_embeddings.ipynb #73ce54cc
 import numpy as np
 import pandas as pd
 import torch
@@ -29,7 +29,7 @@ def _column(frame, name, number):
     if np.isinf(column).any(): raise ValueError(f'Column {name!r} holds numbers that are not finite. Mark what is missing as NaN.')
     return column
 
-# %% ../nbs/09_tabular_embeddings.ipynb #55d1d470
+# %% ../nbs/09_tabular_embeddings.ipynb #7074143c
 def _levels(column):
     "The names in a column, in order."
     try: return pd.Index(sorted(column.dropna().unique()))
@@ -43,7 +43,7 @@ def _codes(column, levels):
         raise ValueError(f'Column {column.name!r} holds {known.iloc[0]!r}, and in training it held {levels[0]!r}: text and numbers. Give it the type it had.')
     return levels.get_indexer(column) + 1
 
-# %% ../nbs/09_tabular_embeddings.ipynb #7e7aac76
+# %% ../nbs/09_tabular_embeddings.ipynb #af7ad80e
 class TableCoder:
     "Turns rows of a table into rows of numbers. All it knows of the columns comes from one frame: use the training part."
     def __init__(self, train: pd.DataFrame,  # the training part
@@ -69,12 +69,12 @@ class TableCoder:
         columns += [(column.fillna(self.medians[name]) - self.means[name])/(self.stds[name] + 1e-7) for name, column in numbers.items()]
         return torch.tensor(np.column_stack(columns), dtype=dtype)
 
-# %% ../nbs/09_tabular_embeddings.ipynb #ea150a57
+# %% ../nbs/09_tabular_embeddings.ipynb #9c9fece4
 def embedding_size(rows: int) -> int:  # rows of the table; its width
     "fastai's rule of thumb for the width of an embedding, found by trying."
     return min(600, round(1.6*rows**.56))
 
-# %% ../nbs/09_tabular_embeddings.ipynb #5c82a688
+# %% ../nbs/09_tabular_embeddings.ipynb #e20cba64
 class TabularNet(nn.Module):
     "Embeddings beside batch-normed numbers, then layers of Linear, ReLU, batch norm and dropout: fastai's `TabularModel` by hand."
     def __init__(self,
@@ -90,7 +90,7 @@ class TabularNet(nn.Module):
         self.learned = sum(widths)
         self.numbers = nn.BatchNorm1d(numbers) if numbers else nn.Identity()
         sides, layers = [self.learned + numbers, *hidden], []
-        for inputs, n in zip(sides, hidden):  # a shift before batch norm would be taken out again: no bias
+        for inputs, n in zip(sides, hidden):  # no bias, as in fastai
             layers += [nn.Linear(inputs, n, bias=False), nn.ReLU(), nn.BatchNorm1d(n)] + [nn.Dropout(drop)]*(drop > 0)
         self.layers = nn.Sequential(*layers, nn.Linear(sides[-1], outputs))
 
@@ -103,7 +103,7 @@ class TabularNet(nn.Module):
         out = self.layers(torch.cat([learned, self.numbers(numbers)], 1))
         return out[:, 0] if out.shape[1] == 1 else out
 
-# %% ../nbs/09_tabular_embeddings.ipynb #71998945
+# %% ../nbs/09_tabular_embeddings.ipynb #ecec3a50
 @torch.no_grad()
 def embedded(
     model: TabularNet,

@@ -7,12 +7,12 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_codes', 'check_scale', 'check_mape', 'check_permutation']
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #060ffc6c
+# %% ../../nbs/backstage/checks_lesson09.ipynb #fac3dc46
 import torch
 
 from ..exercises import Hint, exercise, near
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #23260c07
+# %% ../../nbs/backstage/checks_lesson09.ipynb #a9f545eb
 @exercise('09-codes', 'codes with an unseen name')
 def check_codes(to_codes):
     train, new = ['pear', 'apple', None, 'plum', 'apple'], ['plum', 'quince', 'apple', None, 'pear']
@@ -31,14 +31,16 @@ def check_codes(to_codes):
     if None in got: raise Hint('Some of your codes are None. What is missing or was not seen gets 0.')
     if got == [2, -1, 0, -1, 1]: raise Hint('You number from 0 and mark the unseen by -1. Number from 1: row 0 of the table is for those.')
     if got[2] == 0: raise Hint('You number from 0, and then the first name cannot be told from a name that is missing. Number from 1.')
-    if got[0] == 5 or got == [3, 4, 1, 0, 2]: raise Hint('You number the names of `new` too. The one that was not seen in training should get 0.')
+    if got == [3, 4, 1, 0, 2]: raise Hint('The quince gets a number of its own, or you number the names of `new` too. A name not seen in training gets 0, the same as what is missing.')
+    if got[0] == 5: raise Hint('You number the names of `new` too. The one that was not seen in training should get 0.')
     if got == [3, 4, 1, 4, 2] or got == [3, 4, 1, 5, 2]: raise Hint('The unseen get a number of their own. The table of the net has no row for it: they get 0.')
+    if got == [4, 0, 2, 0, 1] or got == [4, 0, 2, 0, 3] or got == [4, 0, 1, 0, 3]: raise Hint('Apple occurs twice in training and is one name: `set` keeps each once.')
     if got == [2, 3, 1, 0, 2] or got == [3, 4, 1, 0, 2] or got[1] != 0: raise Hint('The quince was not seen in training: its code is 0. Are your names those of `train`?')
     if got == [3, 0, 2, 0, 1]: raise Hint('You number the names as they come. In the order of the alphabet, apple is 1.')
     if got != right: raise Hint(f'For the names {new} and the training part {train} it should be {right}; yours is {got}.')
     if list(map(int, to_codes(['b', 'a'], ['a', 'c']))) != [1, 0]: raise Hint('Right for one pair of lists, wrong for another. Do you use both?')
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #7cf50e21
+# %% ../../nbs/backstage/checks_lesson09.ipynb #513f98bf
 @exercise('09-scale', 'filling and scaling learned in training')
 def check_scale(fill_and_scale):
     nan = float('nan')
@@ -73,7 +75,7 @@ def check_scale(fill_and_scale):
     if near(got, torch.where(new.isnan(), 4., new)): raise Hint('Filled, not scaled: subtract the mean, divide by the standard deviation.')
     raise Hint(f'For {[float(v) for v in new]} it should be {", ".join(f"{v:.3f}" for v in scaled())}; yours is {", ".join(f"{float(v):.3f}" for v in got)}.')
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #200f79c9
+# %% ../../nbs/backstage/checks_lesson09.ipynb #1a22ccf7
 @exercise('09-mape', 'the mean absolute percentage error')
 def check_mape(percentage_error):
     predicted, true = torch.tensor([110., 150., 400.], dtype=torch.float64), torch.tensor([100., 200., 300.], dtype=torch.float64)
@@ -89,9 +91,11 @@ def check_mape(percentage_error):
     if near(got, (predicted - true).abs().sum()/true.sum()): raise Hint('You divide the sum of the errors by the sum of the sales, so large shops count more. Divide first, then take the mean.')
     if near(got, ((predicted - true).abs()/true).sum()): raise Hint('You sum. Take the mean over the days.')
     if near(got, ((predicted - true)/true).square().mean().sqrt()) or near(got, ((predicted - true)/true).square().mean()): raise Hint('You square the shares. Absolute values are asked for.')
+    if near(got, (predicted.log() - true.log()).abs().mean()): raise Hint('That is the mean difference of the logarithms, near the share for small errors only. Divide the error by the true sales.')
+    if near(got, ((predicted - true).abs()/true).median()): raise Hint('That is the median. The mean is asked for.')
     if not near(got, right): raise Hint(f'For predictions 110, 150, 400 of true sales 100, 200, 300 it should be {right:.4f}; yours is {float(got):.4f}.')
 
-# %% ../../nbs/backstage/checks_lesson09.ipynb #5444fbca
+# %% ../../nbs/backstage/checks_lesson09.ipynb #a20c55d1
 @exercise('09-permutation', 'a permutation p-value')
 def check_permutation(p_value):
     generator = torch.Generator().manual_seed(2)
@@ -106,6 +110,7 @@ def check_permutation(p_value):
         if got.numel() != 1: raise Hint(f'One number is asked for, a share; yours has shape {list(got.shape)}.')
         got = float(got)
         if near(got, (1 + as_large)/200): continue
+        if near(got, 1.): raise Hint('That counts every order. Either you shuffle sales and marks together, so that nothing changes (shuffle the sales, keep the marks), or you count the orders whose difference is smaller.')
         if near(got, 1 + as_large) or near(got, as_large): raise Hint('That is a count. Divide by the number of orders, plus 1.')
         if near(got, as_large/199): raise Hint('The true order is not counted in. With it, (1 + count) / (1 + orders), and never 0.')
         if near(got, (1 + as_large)/199) or near(got, as_large/200): raise Hint('The true order enters in one place only: count it above and below the line.')
