@@ -111,7 +111,8 @@ class Adam(Optimizer):
         roots = [(1 - beta2**t)**.5 for t in steps]
         floors, moves = [self.eps*root for root in roots], [-self.lr*root/(1 - beta1**t) for root, t in zip(roots, steps)]
         if len(set(steps)) == 1: floors, moves = floors[0], moves[0]  # one number for all is quicker than a list of equal ones
-        size = torch._foreach_sqrt(squares)
+        size = self.remember('size')  # the same tensors in every step, since making new ones takes time
+        for square, root in zip(squares, size): torch.sqrt(square, out=root)
         torch._foreach_add_(size, floors)
         torch._foreach_addcdiv_(params, average, size, moves)
 
