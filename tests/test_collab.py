@@ -122,6 +122,8 @@ def test_dot_product(model, data):
     torch.testing.assert_close(model(x), 5.5*torch.sigmoid(z))
     model.y_range, model.start = None, 3.
     torch.testing.assert_close(model(x), by_hand(model, x) + 3)
+    model.y_range, model.start = (.5, 5.5), 0.
+    torch.testing.assert_close(model(x), .5 + 5*torch.sigmoid(by_hand(model, x)))
 
 
 def test_dot_product_without_bias():
