@@ -36,8 +36,7 @@ class Collab(nn.Module):
                  std: float = .01):  # of the first values; biases start at 0
         super().__init__()
         if y_range and not y_range[0] < mean < y_range[1]: raise ValueError(f'mean = {mean:g} should lie inside y_range = {y_range}.')
-        self.y_range = y_range
-        self.start = float(np.log((mean - y_range[0])/(y_range[1] - mean))) if y_range else mean
+        self.y_range, self.start = y_range, float(np.log((mean - y_range[0])/(y_range[1] - mean))) if y_range else mean
         self.user_tables, self.item_tables = [nn.ModuleList([_table(n, width, std if width > 1 else 0.) for width in widths]) for n in (users, items)]
 
     def forward(self, x):  # int64 [n, 2], row numbers of user and item
@@ -54,8 +53,7 @@ class Collab(nn.Module):
         if self.start: z = z + self.start  # each operation costs time forward and backward, so none is done for nothing
         if not self.y_range: return z
         low, high = self.y_range
-        stars = (high - low)*torch.sigmoid(z)
-        return stars + low if low else stars
+        return (high - low)*torch.sigmoid(z) + low if low else high*torch.sigmoid(z)
 
 # %% ../nbs/08_collaborative_filtering.ipynb #49e00aa0
 class DotProduct(Collab):
