@@ -222,7 +222,7 @@ def points() -> tuple:  # x and y, float64 [29]
     return x, 2*x + 30
 
 # %% ../nbs/backstage/data.ipynb #be88335c
-_ELSEWHERE = {'movielens': 'ratings', 'adult': 'tables', 'stores': 'tables'}
+_ELSEWHERE = {'movielens': 'ratings', 'adult': 'tables', 'stores': 'tables', 'paddy': 'images'}
 
 
 def __getattr__(name):

@@ -105,7 +105,7 @@ def labelled_scatter(
 
 # %% ../nbs/backstage/figures.ipynb #1ac70441
 def image_grid(
-    pictures,  # tensor [n, height, width], or [n, height*width] of square pictures
+    pictures,  # [n, height, width], [n, height*width] of square ones, or in colour [n, 3, height, width], bytes or 0 to 1
     titles=None,  # a short text for each picture
     cols: int = 10,  # pictures in a row
     title: str = '',  # over all of them
@@ -113,10 +113,13 @@ def image_grid(
     diverging: bool = False,  # True for weights: red negative, blue positive, white zero, one scale for all
 ):  # the array of axes
     "Pictures side by side."
-    pictures = torch.as_tensor(pictures).detach().cpu().float()
+    pictures = torch.as_tensor(pictures).detach().cpu()
+    pictures = pictures/255 if pictures.dtype == torch.uint8 and pictures.ndim == 4 else pictures.float()
     if pictures.ndim == 2: pictures = pictures.reshape(len(pictures), *[int(pictures.shape[1]**.5)]*2)
+    if pictures.ndim == 4: pictures = pictures.permute(0, 2, 3, 1)  # as Matplotlib wants colours
+    tall = pictures.shape[1]/pictures.shape[2]
     rows, text = -(-len(pictures)//cols), .22 if titles is not None else 0
-    grid = axes(rows, cols, width=cols*size, height=rows*(size + text) + (.3 if title else 0), squeeze=False)
+    grid = axes(rows, cols, width=cols*size, height=rows*(size*tall + text) + (.3 if title else 0), squeeze=False)
     limit = float(pictures.abs().max())
     how = dict(cmap='RdBu', vmin=-limit, vmax=limit) if diverging else dict(cmap='gray_r')
     for n, ax in enumerate(grid.flat):

@@ -63,7 +63,7 @@ def run_lessons(
             rows.append([path.stem, '', '', '', f'failed: {str(error).strip().splitlines()[-1]}'])
             continue
         text = printed(notebook)
-        data = dict.fromkeys(re.findall(r'^(MNIST|MovieLens [\w-]+|Adult|Rossmann|stand-in \w+): \d', text, re.M))
+        data = dict.fromkeys(re.findall(r'^(MNIST|MovieLens [\w-]+|Adult|Rossmann|Paddy Doctor|stand-in \w+): \d', text, re.M))
         solved = re.search(r'(\d+ of \d+) exercises solved so far', text)
         verdicts = [f'{len(re.findall(rf"  {words}  ", text))} {words}' for words in ('holds', 'in part', 'does not hold')]
         rows.append([path.stem, ', '.join(data) if data else 'made in the lesson', f'{seconds:.0f}', solved[1] if solved else '', ', '.join(verdicts)])

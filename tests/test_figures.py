@@ -4,11 +4,12 @@ import itertools
 import matplotlib
 import numpy as np
 import pytest
+import torch
 
 matplotlib.use('agg')
 import matplotlib.pyplot as plt
 
-from helpers.figures import axes, labelled_scatter
+from helpers.figures import axes, image_grid, labelled_scatter
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +47,12 @@ def test_names_neither_overlap_nor_leave_the_axes():
 def test_first_names_come_first():
     ax = labelled_scatter([0, 0, 1], [0, 0, 1], ['first', 'second', ''], ax=axes())
     assert ax.texts[0].get_text() == 'first' and all(text.get_text() for text in ax.texts)
+
+
+def test_grid_of_colours():
+    "Bytes and shares give the same picture, in the right colours and shape."
+    pictures = torch.zeros(2, 3, 8, 4, dtype=torch.uint8)
+    pictures[1, 2] = 255  # blue
+    for given in (pictures, pictures/255):
+        shown = image_grid(given, cols=2)[0, 1].images[0].get_array()
+        assert shown.shape == (8, 4, 3) and tuple(shown[0, 0]) == (0, 0, 1)
