@@ -40,9 +40,9 @@ class Study:
         self.y, self.days = self.rice.y, (table.variety + ' ' + table.age.astype(str)).to_numpy()
         self.keep = settings().cache/'rice-study'
         self.keep.mkdir(parents=True, exist_ok=True)
-        self.features = {arch: self.kept(f'features {arch}', lambda arch=arch: predict(Frozen(arch), self.rice.pictures, activation=torch.nn.Identity())) for arch in RATES}
-        vectors = self.features[VIT]
-        self.groups = together(look_alikes(thumbnails(self.rice.pictures)), look_alikes(vectors - vectors.mean(0), .8))
+        self.features = {arch: self.kept(f'features {arch}', lambda arch=arch: predict(frozen(arch), self.rice.pictures, activation=torch.nn.Identity())) for arch in RATES}
+        vectors = self.features[MOBILE]
+        self.groups = together(look_alikes(thumbnails(self.rice.pictures)), look_alikes(vectors - vectors.mean(0), .75))
         self.folds = {'random': folds(self.y, seed=seed), 'look-alikes': folds(self.y, self.groups, seed=seed), 'days': folds(self.y, self.days, seed=seed)}
         self.measured = set()
         if CSV.exists(): self.measured = {(row.net, row.split, str(row.fold), int(row.seed), row.what) for row in pd.read_csv(CSV, dtype=str, keep_default_na=False).itertuples()}
@@ -76,14 +76,11 @@ class Study:
         self.row(net, split, 'all', what, torch.cat(parts), rows, epochs)
 
 
-class Frozen(torch.nn.Module):
-    "A pretrained body whose features are wanted, not its answers."
-    def __init__(self, arch):
-        super().__init__()
-        net = Net(arch, 3, SIZE)
-        self.body, self.size, self.mean, self.std = net.body, net.size, net.mean, net.std
-
-    def forward(self, x): return self.body(x)
+def frozen(arch):
+    "A pretrained net that gives its pooled features."
+    net = Net(arch, 3, SIZE)
+    net.head = net.head[0]
+    return net
 
 
 def versions():
