@@ -27,8 +27,8 @@ RATES = {'vit_tiny_patch16_224': slice(4e-4, 4e-3), 'mobilenetv2_100': slice(1e-
 ITEM, SIZE, EPOCHS = 144, 128, 5  # side of the decoded pictures, of what the net sees; epochs with all layers, after one with the head alone
 RECIPES = {'fine-tuned': dict(), 'frozen head': dict(epochs=0, frozen_epochs=EPOCHS + 1), 'from scratch': dict(lr=2e-3, epochs=EPOCHS + 1, frozen_epochs=0)}
 VIT, MOBILE = RATES
-JOBS = [('fine-tuned', VIT, 'look-alikes'), ('fine-tuned', VIT, 'random'), ('fine-tuned', MOBILE, 'look-alikes'), ('fine-tuned', VIT, 'days'), ('frozen head', VIT, 'look-alikes'),
-        ('from scratch', VIT, 'look-alikes'), ('from scratch', MOBILE, 'look-alikes'), ('frozen head', MOBILE, 'look-alikes'), ('fine-tuned', MOBILE, 'random'), ('fine-tuned', MOBILE, 'days')]
+JOBS = [('fine-tuned', VIT, 'look-alikes'), ('fine-tuned', MOBILE, 'look-alikes'), ('fine-tuned', VIT, 'random'), ('fine-tuned', VIT, 'days'), ('frozen head', VIT, 'look-alikes'),
+        ('from scratch', VIT, 'look-alikes'), ('frozen head', MOBILE, 'look-alikes'), ('from scratch', MOBILE, 'look-alikes'), ('fine-tuned', MOBILE, 'random'), ('fine-tuned', MOBILE, 'days')]
 
 
 class Study:
@@ -61,14 +61,15 @@ class Study:
         "Score and append, unless that row is there."
         if (net, split, str(fold), self.seed, what) in self.measured: return
         right = (predicted.argmax(1) == self.y[rows]).numpy()
-        accuracy, low, high = interval(right, (self.days if split == 'days' else self.groups)[rows.numpy()])
+        ids = (self.days if split == 'days' else self.groups)[rows.numpy()]
+        low, high = [f'{value:.4f}' for value in interval(right, ids)[1:]] if len(set(ids)) > 1 else ('', '')  # a fold may hold a single day
         device = best_device()
-        values = [net, split, fold, self.seed, what, f'{accuracy:.4f}', len(rows), f'{low:.4f}', f'{high:.4f}', SIZE, epochs,
+        values = [net, split, fold, self.seed, what, f'{right.mean():.4f}', len(rows), low, high, SIZE, epochs,
                   torch.cuda.get_device_name() if device.type == 'cuda' else f'CPU, {torch.get_num_threads()} threads', versions(), date.today().isoformat()]
         fresh = not CSV.exists()
         with CSV.open('a', newline='') as file: csv.writer(file, lineterminator='\n').writerows([COLUMNS]*fresh + [values])
         self.measured.add((net, split, str(fold), self.seed, what))
-        print(f'{what:20} {net:22} {split:12} fold {fold}: {accuracy:.4f}  ({low:.4f} to {high:.4f}, {len(rows)} pictures)', flush=True)
+        print(f'{what:20} {net:22} {split:12} fold {fold}: {right.mean():.4f}  ({low} to {high}, {len(rows)} pictures)', flush=True)
 
     def pooled(self, net, split, what, parts, epochs=''):
         "The row that pools the folds, from predictions of each."
@@ -155,7 +156,7 @@ def table():
     print('\n95 % intervals by drawing whole groups; accuracy pooled over five folds')
     for (what, net, split), part in rows.groupby(['what', 'net', 'split'], sort=False):
         pooled, by_fold = part[part.fold == 'all'], part[part.fold != 'all'].accuracy
-        if len(pooled): print(f'{what:20} {net:22} {split:12} {pooled.accuracy.iloc[0]:.4f}  {pooled.low.iloc[0]:.4f} to {pooled.high.iloc[0]:.4f}')
+        if len(pooled): print(f'{what:20} {net:22} {split:12} {pooled.accuracy.iloc[0]:.4f}  {pooled.low.iloc[0]} to {pooled.high.iloc[0]}')
         name = '_'.join(filter(None, [what, net, split])).replace(' ', '_').replace(',', '').replace('-', '_')
         print(f'value rice_{name} {statistics.mean(by_fold):.4f} {min(by_fold):.4f} {max(by_fold):.4f} {len(by_fold)}', flush=True)
 
