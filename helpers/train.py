@@ -87,13 +87,13 @@ def set_hyper(
     optimizer,  # one of `helpers.optim` or of `torch.optim`
     **values,  # lr, momentum, wd: new values
 ):
-    "Change hyper-parameters (numbers that you choose, such as the rate) between steps. Momentum means the first beta where the optimizer is of Adam's kind."
+    "Change hyper-parameters (numbers that you choose, such as the rate) between steps. Momentum means the first beta where the optimizer is of Adam's kind; a group with an `lr_scale` gets that share of the rate."
     for group in getattr(optimizer, 'param_groups', [vars(optimizer)]):
         for name, value in values.items():
             if name == 'wd' and 'weight_decay' in group: name = 'weight_decay'
             if name == 'momentum' and 'betas' in group: name, value = 'betas', (value, group['betas'][1])
             if name not in group: raise ValueError(f'{type(optimizer).__name__} has no {name!r} to set; it has {", ".join(k for k in group if k != "params")}.')
-            group[name] = value
+            group[name] = value*group.get('lr_scale', 1) if name == 'lr' else value
 
 
 def get_rate(optimizer):
