@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/leaves.html.
 # %% auto #0
 __all__ = ['render_paddy', 'textures']
 
-# %% ../nbs/backstage/leaves.ipynb #41ddf204
+# %% ../nbs/backstage/leaves.ipynb #d56a39d9
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-# %% ../nbs/backstage/leaves.ipynb #b05612ba
+# %% ../nbs/backstage/leaves.ipynb #cb409f41
 _VARIETIES = {  # red, green, blue; half width (pixels), lean (radians), bend (pixels), contrast of the veins, reaction
     'ADT45': (.38, .62, .16, 9., .35, 14., .10, 0.), 'AndraPonni': (.28, .56, .24, 11., .25, 8., .05, .8), 'AtchayaPonni': (.46, .66, .12, 8., .45, 20., .18, -.6), 'IR20': (.33, .52, .30, 7.5, .2, 6., .22, .4),
     'KarnatakaPonni': (.30, .64, .10, 12., .3, 18., .12, -.9), 'Onthanel': (.50, .62, .24, 9., .6, 26., .06, .6), 'Ponni': (.36, .68, .22, 10., .4, 12., .20, -.3), 'RR': (.42, .50, .14, 8., .3, 22., .26, .9),
@@ -29,9 +29,9 @@ _LESIONS = {  # how many; half length and half width (pixels); shape (1 spindle,
     'brown_spot': (11, 3.2, 2.6, 2, (.30, .17, .08), (.72, .62, .16), 1.7), 'blast': (5, 13., 5., 1, (.70, .68, .58), (.36, .20, .09), 1.7), 'bacterial_leaf_streak': (8, 17., 1.3, 2, (.62, .40, .12), (.74, .66, .22), 1.8),
     'hispa': (10, 13., 1.1, 2, (.95, .95, .88), (.66, .76, .52), 1.7), 'downy_mildew': (13, 5., 2.2, 2, (.84, .86, .56), (.66, .76, .36), 1.6)}
 _STRAW, _ORANGE, _BROWN = (.86, .80, .52), (.84, .58, .14), (.60, .46, .26)
-_HEIGHT, _WIDTH, _MARGIN = 128, 96, 3  # of a picture; what a frame may be shifted by
+_HEIGHT, _WIDTH, _MARGIN = 128, 96, 2  # of a picture; what a frame may be shifted by
 
-# %% ../nbs/backstage/leaves.ipynb #1e99ae97
+# %% ../nbs/backstage/leaves.ipynb #d47abe93
 class _Brush:
     "Pictures [n, 3, height, width] that are painted on together, one column of random numbers for each."
     def __init__(self, n, height, width, rng):
@@ -66,7 +66,7 @@ def _nearest(brush, along, across, wide, length, count, a, b, shape):
         torch.minimum(nearest, (du*du + dv*dv).sqrt_() if shape == 2 else du.abs_() + dv.abs_(), out=nearest)
     return nearest
 
-# %% ../nbs/backstage/leaves.ipynb #ebde3629
+# %% ../nbs/backstage/leaves.ipynb #c98d3e23
 @contextmanager
 def _one_thread():
     "PyTorch on one thread for a while."
@@ -75,7 +75,7 @@ def _one_thread():
     try: yield
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/backstage/leaves.ipynb #a7f894dd
+# %% ../nbs/backstage/leaves.ipynb #38c4a8b9
 def _sicken(colours, disease, brush, blade, length, reaction, severity):  # of one leaf: its colours [n, 3, height, width], its coordinates
     "The colours of a leaf with the marks of a disease."
     along, across, wide, _ = blade
@@ -103,7 +103,7 @@ def _panicle(picture, brush, colour, amount):  # amount: 1 where there is one, [
     picture = _mix(picture, (.32, .26, .12), ((1.45 - grains)*2).clamp(0, .7)*amount)
     return _mix(picture, colour, ((1.05 - grains)*2.5).clamp(0, 1)*amount)
 
-# %% ../nbs/backstage/leaves.ipynb #091158ab
+# %% ../nbs/backstage/leaves.ipynb #da1e60a4
 def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, days [n]
     "One picture [3, height, width] of each plant, with a margin around, between 0 and 1."
     n, height, width = len(age), _HEIGHT + 2*_MARGIN, _WIDTH + 2*_MARGIN
@@ -142,7 +142,7 @@ def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, da
     picture = picture*light[:, None]*front.draw(.92, 1.08, 3, 1, 1)
     return _mix(picture, F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False), front.draw(0, 1)).clamp_(0, 1)
 
-# %% ../nbs/backstage/leaves.ipynb #6f107444
+# %% ../nbs/backstage/leaves.ipynb #c2b6ff23
 def _plan(total, rng):  # pictures
     "Disease, variety, age and plant of each picture, by disease."
     counts, rows, plant = np.diff(np.round(total*np.cumsum([0, *_SHARES.values()])).astype(int)), [], 0
@@ -165,7 +165,7 @@ def render_paddy(
     if folder.exists(): raise FileExistsError(f'{folder} is there already. Delete it, or give another folder.')
     parts = [_plan(count, rng).assign(set=name, image_id=[f'{first + k}.jpg' for k in rng.permutation(count)]) for name, count, first in (('train', train, 100_001), ('test', test, 200_001))]
     parts[1]['plant'] += parts[0].plant.max() if train else 0
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True).astype(dict.fromkeys(['variety', 'age', 'plant'], int))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         whole = Path(temporary)/folder.name
@@ -186,7 +186,7 @@ def render_paddy(
         whole.replace(folder)
     return table
 
-# %% ../nbs/backstage/leaves.ipynb #55a4e168
+# %% ../nbs/backstage/leaves.ipynb #dd99d128
 def _texture(kind, x, y, draw):  # one of 18; coordinates about the middle of the picture, turned by up to 10 degrees (pixels); random numbers [n, 1, 1]
     "Brightness [n, size, size] of textures of one kind, between 0 and 1 or a little beyond."
     period, turn = draw(7, 20), draw(0, 6.3)
