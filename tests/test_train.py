@@ -154,3 +154,11 @@ def test_readings_on_a_made_curve():
     assert finding.tenth_of_minimum() == pytest.approx(rates[finding.losses.index(min(finding.losses))]/10)
     assert finding.steepest() == pytest.approx(1e-3, rel=.3)
     assert rates[0] < finding.valley() < rates[finding.losses.index(min(finding.losses))]
+
+
+def test_set_hyper_gives_each_group_its_share():
+    weights = [torch.zeros(2, requires_grad=True) for _ in range(3)]
+    optimizer = torch.optim.AdamW([dict(params=weights[:1], lr_scale=.1), dict(params=weights[1:2], lr_scale=.5), dict(params=weights[2:])], lr=1.)
+    for _ in range(2): set_hyper(optimizer, lr=.2, momentum=.8, wd=.3)  # the share is taken of the rate given, not of the last one
+    assert [group['lr'] for group in optimizer.param_groups] == pytest.approx([.02, .1, .2])
+    assert all(group['betas'][0] == .8 and group['weight_decay'] == .3 for group in optimizer.param_groups)
