@@ -1,4 +1,4 @@
-"Rendered leaves: the competition's layout, repeatable, frames of a plant alike; textures of 18 kinds."
+"Rendered leaves: the competition's layout, repeatable, frames of a plant alike; textures of 20 kinds."
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,10 +161,12 @@ def test_a_disease_looks_otherwise_on_another_variety():
 # Textures
 
 def test_textures():
-    pictures, kinds = textures(180, 32)
-    assert pictures.shape == (180, 3, 32, 32) and pictures.dtype == torch.uint8 and kinds.dtype == torch.int64
-    assert torch.equal(kinds.bincount(), torch.full((18,), 10)) and not torch.equal(kinds, kinds.sort().values)
+    pictures, kinds = textures(200, 32)
+    assert pictures.shape == (200, 3, 32, 32) and pictures.dtype == torch.uint8 and kinds.dtype == torch.int64
+    assert torch.equal(kinds.bincount(), torch.full((20,), 10)) and not torch.equal(kinds, kinds.sort().values)
     assert (pictures.float().std((1, 2, 3)) > 8).all()
+    warmth = (pictures[:, 0].float() - pictures[:, 2]).flatten(1).amax(1)  # where red exceeds blue most
+    assert (warmth[kinds < 10] > warmth[kinds >= 10].mean()).float().mean() > .9
     assert all(torch.equal(a, b) for a, b in zip(textures(50, 32, 1), textures(50, 32, 1))) and not torch.equal(textures(50, 32, 1)[0], textures(50, 32, 2)[0])
 
 
