@@ -54,7 +54,7 @@ def folds(
     for fold, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y, groups)): number[held] = fold
     return number
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12022
+# %% ../nbs/12_tta_ensembles.ipynb #c12023
 def together(
     *groupings,  # each [n]: the group of each row
 ) -> np.ndarray:  # int [n]: rows that any of them puts together, directly or by a chain, have one number
@@ -71,7 +71,7 @@ def together(
     rows, groups = np.concatenate(rows), np.concatenate(groups)
     return connected_components(coo_array((np.ones(len(rows)), (rows, groups)), shape=(start, start)), directed=False)[1][:len(groupings[0])]
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12030
+# %% ../nbs/12_tta_ensembles.ipynb #c12031
 def interval(
     scores,  # [n]: 1 for a right answer and 0 for a wrong one, or the difference of two such columns
     groups=None,  # [n]: what stands and falls together; without, each row by itself
@@ -89,7 +89,7 @@ def interval(
     means = times @ sums/(times @ counts)
     return float(scores.mean()), *np.quantile(means, [(1 - level)/2, (1 + level)/2]).tolist()
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12045
+# %% ../nbs/12_tta_ensembles.ipynb #c12046
 def blend(
     augmented,  # [copies, n, classes]: predictions for augmented copies
     plain: torch.Tensor,  # [n, classes]: predictions for the pictures as they are
@@ -113,7 +113,7 @@ def tta(
     if copies < 1: raise ValueError(f'copies = {copies}: at least one; `predict` asks without augmentation.')
     return blend([predict(net, pictures, True, 1000*seed + copy, **options) for copy in range(copies)], predict(net, pictures, **options), beta)
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12049
+# %% ../nbs/12_tta_ensembles.ipynb #c12050
 def paired(
     first, second,  # bool [n]: which answers were right, of the same rows
 ) -> tuple:  # how many only the first has right, how many only the second, and the p-value
@@ -125,7 +125,7 @@ def paired(
     tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1))/2**n
     return only_first, only_second, min(1., 2*tail)
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12053
+# %% ../nbs/12_tta_ensembles.ipynb #c12055
 def average(
     predictions,  # a list of tables [n, classes] of probabilities, one for each model
     labels=None,  # the class names of each model, in the order of its columns; checked where given
@@ -146,7 +146,7 @@ def average(
     weighted = torch.stack([table*weight for table, weight in zip(tables, weights)])
     return weighted.sort(0).values.sum(0)/sum(weights)
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12070
+# %% ../nbs/12_tta_ensembles.ipynb #c12072
 def faults(
     table: pd.DataFrame,  # image_id and label
     sample: pd.DataFrame,  # the competition's sample_submission.csv
@@ -164,7 +164,7 @@ def faults(
               f'Labels that do not exist: {{}}. Known are {", ".join(labels)}.': list(table.label[~empty & ~table.label.isin(labels)].unique())}
     return [sentence.format(some(names)) for sentence, names in checks.items() if names]
 
-# %% ../nbs/12_tta_ensembles.ipynb #c12071
+# %% ../nbs/12_tta_ensembles.ipynb #c12073
 def submission(
     rice,  # of `paddy`: its test pictures and its sample
     probabilities,  # [test pictures, classes], rows as in rice.test, columns as in rice.labels

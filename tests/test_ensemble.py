@@ -169,6 +169,7 @@ def test_interval_draws_groups():
     assert low < 0 < high
     uneven = interval(np.array([1.]*9 + [0.]), [0]*9 + [1])
     assert uneven == (.9, 0., 1.)
+    assert interval(np.array([1.]*9 + [0.]), [0]*9 + [1], level=.4) == pytest.approx((.9, .9, .9))  # large groups weigh more
 
 
 def test_interval_covers():
