@@ -33,9 +33,16 @@ class Batches:
     def __len__(self): return -(-len(self.x)//self.bs)  # rounded up: the last batch counts too
 
     def __iter__(self):
-        if not self.shuffle: yield from zip(self.x.split(self.bs), self.y.split(self.bs)); return
-        order = torch.randperm(len(self.x), generator=self.generator).to(self.device)
-        for rows in order.split(self.bs): yield self.x.index_select(0, rows), self.y.index_select(0, rows)  # x[rows], at a quarter of the time
+        if self.shuffle: yield from self.take(self.order())
+        else: yield from zip(self.x.split(self.bs), self.y.split(self.bs))
+
+    def order(self):
+        "The numbers of all rows, in the order of a new epoch."
+        return torch.randperm(len(self.x), generator=self.generator) if self.shuffle else torch.arange(len(self.x))
+
+    def take(self, order):
+        "The batches of these rows, in this order."
+        for rows in order.to(self.x.device).split(self.bs): yield self.x.index_select(0, rows), self.y.index_select(0, rows)  # x[rows], at a quarter of the time
 
 # %% ../nbs/02_mnist_sgd.ipynb #a157fc32
 def accuracy(
@@ -112,23 +119,31 @@ def fit(
     valid=None,  # batches to evaluate on after each epoch
     schedule=None,  # function of the share of the run done, 0 to 1: a dictionary for `set_hyper`
     metrics: dict = {'accuracy': accuracy},  # for `valid`
+    accum: int = None,  # rows for one update, gathered over several batches (lesson 11); without, each batch is an update
+    accelerator=None,  # of Hugging Face Accelerate: half precision, several devices (lesson 11)
 ) -> History:
     "Train, and return what happened. Stops with a word when the loss is no longer a number."
     from tqdm.auto import tqdm
+    step, score, speaks = one_step, evaluate, accelerator is None or accelerator.is_main_process
+    if accum is not None: step = Accumulator(len(batches), accum)
+    if accelerator:
+        step = Devices(accelerator, batches, valid, accum)
+        batches, valid, score = step.batches, step.valid, step.evaluate
     history, steps = History(len(batches)), epochs*len(batches)
-    with tqdm(total=steps, disable=not interactive(), leave=False) as bar:
+    with tqdm(total=steps, disable=not (speaks and interactive()), leave=False) as bar:
         for epoch in range(epochs):
             losses = []
             model.train()
             for xb, yb in batches:
                 if schedule: set_hyper(optimizer, **schedule(len(history.rates)/steps))
                 history.rates.append(get_rate(optimizer))
-                losses.append(one_step(model, xb, yb, loss, optimizer))
+                losses.append(step(model, xb, yb, loss, optimizer))
                 bar.update()
-            history.losses += torch.stack(losses).tolist()
-            if valid: history.valid.append(evaluate(model, valid, loss, metrics))
+            losses = torch.stack(losses)
+            history.losses += (accelerator.reduce(losses, 'mean') if accelerator else losses).tolist()
+            if valid is not None: history.valid.append(score(model, valid, loss, metrics))
             if history.losses[-1] != history.losses[-1]:
-                print(f'The loss is no longer a number (epoch {epoch + 1}): the rate is too high. Begin again with new weights and a lower rate.')
+                if speaks: print(f'The loss is no longer a number (epoch {epoch + 1}): the rate is too high. Begin again with new weights and a lower rate.')
                 break
     return history
 
@@ -227,3 +242,6 @@ def one_cycle(
         part = (done - warm)/(1 - warm)
         return dict(lr=cosine(peak, peak/final, part), momentum=cosine(*momenta[1:], part))
     return schedule
+
+# %% ../nbs/11_gradient_accumulation.ipynb #7db18b62
+from .accumulate import Accumulator, Devices

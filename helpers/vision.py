@@ -195,8 +195,10 @@ class PictureBatches(Batches):
         elif tuple(x.shape[2:]) != self.size: x = F.interpolate(x, self.size, mode='bilinear', antialias=True)
         return ((x - self.mean)/self.std).contiguous(memory_format=torch.channels_last)
 
-    def __iter__(self):
-        for xb, yb in super().__iter__(): yield self.prepare(xb), yb.to(self.device)
+    def take(self, order):
+        for xb, yb in super().take(order): yield self.prepare(xb), yb.to(self.device)
+
+    def __iter__(self): return self.take(self.order())
 
 # %% ../nbs/10_fine_tuning.ipynb #f551d626
 def fine_tune(

@@ -88,6 +88,6 @@ def weights(
 
 
 def small_body() -> str:
-    "The pretrained body for two CPU cores: 'mobilenetv2_100' where its weights are to be had, else timm's 'test_resnet'."
-    try: return weights('mobilenetv2_100') and 'mobilenetv2_100'
+    "The pretrained body for two CPU cores: a tiny vision transformer where its weights are to be had, else timm's 'test_resnet'."
+    try: return weights('vit_tiny_patch16_224') and 'vit_tiny_patch16_224'
     except WeightsUnavailable: return 'test_resnet'

@@ -421,4 +421,4 @@ def test_real_weights(arch, size, real_data):
     first = next(iter(net.body.state_dict()))
     if arch.startswith('mobilenet'): assert torch.equal(net.body.state_dict()[first].cpu(), stored[first])
     assert net(torch.zeros(2, 3, size, size)).shape == (2, 3) and tuple(net.mean) == ((.5,)*3 if arch.startswith('vit') else (.485, .456, .406))
-    assert small_body() == 'mobilenetv2_100'
+    assert small_body() == 'vit_tiny_patch16_224'
