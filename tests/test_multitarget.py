@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.multitarget import Classes, Layout, Number, Targets
+from helpers.multitarget import Classes, Layout, Number, Targets, paired_interval
 from helpers.train import Batches, evaluate, fit
 
 N = 12
@@ -93,7 +93,8 @@ def test_metrics(targets, values):
     assert {name: float(metric(right, y)) for name, metric in targets.metrics.items()} == pytest.approx({'disease accuracy': 1, 'variety accuracy': 1, 'age error': 0}, abs=1e-5)
     wrong = right.clone()
     wrong[:3, :3] = wrong[:3, :3].roll(1, 1)
-    wrong[:, 8] += 1
+    wrong[:6, 8] += 1
+    wrong[6:, 8] -= 1
     assert {name: float(metric(wrong, y)) for name, metric in targets.metrics.items()} == pytest.approx({'disease accuracy': .75, 'variety accuracy': 1, 'age error': 8}, abs=1e-4)
 
 
@@ -195,3 +196,26 @@ def test_what_cannot_be_made(make, words):
 
 
 def test_targets_is_a_layout(): assert issubclass(Targets, Layout)
+
+
+def test_paired_interval_by_hand():
+    d = [1., 2., 4., -1., 3.]
+    mean, low, high = paired_interval(d)
+    half = 2.7764451*np.std(d, ddof=1)*(1/5 + .25)**.5
+    assert (mean, low, high) == pytest.approx((1.8, 1.8 - half, 1.8 + half), abs=1e-6)
+    assert paired_interval(d, held_out=.5)[2] - 1.8 == pytest.approx(half*((1/5 + 1)/(1/5 + .25))**.5, abs=1e-6)
+
+
+def test_paired_interval_holds_what_it_promises():
+    "Scores of folds share a part of their error, as far as the correction assumes."
+    draw, held = np.random.default_rng(0), 0
+    for _ in range(400):
+        common = draw.normal()*(1/4/(1 + 1/4))**.5
+        mean, low, high = paired_interval(common + draw.normal(size=10)*(1 - 1/5)**.5)
+        held += low <= 0 <= high
+    assert .92 <= held/400 <= .98
+
+
+@pytest.mark.parametrize('differences, held_out', [([1.], .2), ([], .2), ([[1., 2.]], .2), ([1., 2.], 0), ([1., 2.], 1)])
+def test_no_interval(differences, held_out):
+    with pytest.raises(ValueError, match='At least two differences'): paired_interval(differences, held_out)
