@@ -20,7 +20,7 @@ def values():
 
 
 @pytest.fixture
-def targets(): return Targets(disease=Classes(3), variety=Classes(5, .5), age=Number(60., 8., 2.))
+def targets(): return Targets(disease=Classes(3), variety=Classes(5, .5), age=Number(60., 7., 2.))
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def test_the_order_of_names_is_the_order_of_columns():
 
 def test_loss_and_gradient_are_those_of_torch(targets, values, outputs):
     y = targets.pack(**values)
-    theirs = F.cross_entropy(outputs[:, :3], values['disease']) + .5*F.cross_entropy(outputs[:, 3:8], values['variety']) + 2*F.mse_loss(outputs[:, 8], (values['age'].double() - 60)/8)
+    theirs = F.cross_entropy(outputs[:, :3], values['disease']) + .5*F.cross_entropy(outputs[:, 3:8], values['variety']) + 2*F.mse_loss(outputs[:, 8], (values['age'].double() - 60)/7)
     gradients = [torch.autograd.grad(loss, outputs, retain_graph=True)[0] for loss in (targets(outputs, y), theirs)]
     assert abs(targets(outputs, y) - theirs).item() < 1e-12 and (gradients[0] - gradients[1]).abs().max() < 1e-12
     parts = [targets.of(name, 'loss', outputs, y).item() for name in targets.targets]
-    assert parts == pytest.approx([F.cross_entropy(outputs[:, :3], values['disease']).item(), F.cross_entropy(outputs[:, 3:8], values['variety']).item(), F.mse_loss(outputs[:, 8], (values['age'].double() - 60)/8).item()], abs=1e-12)
+    assert parts == pytest.approx([F.cross_entropy(outputs[:, :3], values['disease']).item(), F.cross_entropy(outputs[:, 3:8], values['variety']).item(), F.mse_loss(outputs[:, 8], (values['age'].double() - 60)/7).item()], abs=1e-12)
 
 
 def test_gradients_by_finite_differences(targets, values, outputs):
@@ -88,20 +88,20 @@ def test_pack_takes_sequences_in_any_order(targets):
 
 
 def test_metrics(targets, values):
-    right = torch.cat([10*F.one_hot(values['disease'], 3), 10*F.one_hot(values['variety'], 5), ((values['age'] - 60)/8)[:, None]], 1).float()
+    right = torch.cat([10*F.one_hot(values['disease'], 3), 10*F.one_hot(values['variety'], 5), ((values['age'] - 60)/7)[:, None]], 1).float()
     y = targets.pack(**values)
     assert {name: float(metric(right, y)) for name, metric in targets.metrics.items()} == pytest.approx({'disease accuracy': 1, 'variety accuracy': 1, 'age error': 0}, abs=1e-5)
     wrong = right.clone()
     wrong[:3, :3] = wrong[:3, :3].roll(1, 1)
     wrong[:6, 8] += 1
     wrong[6:, 8] -= 1
-    assert {name: float(metric(wrong, y)) for name, metric in targets.metrics.items()} == pytest.approx({'disease accuracy': .75, 'variety accuracy': 1, 'age error': 8}, abs=1e-4)
+    assert {name: float(metric(wrong, y)) for name, metric in targets.metrics.items()} == pytest.approx({'disease accuracy': .75, 'variety accuracy': 1, 'age error': 7}, abs=1e-4)
 
 
 def test_predictions_are_probabilities_and_days(targets, outputs):
     said = targets.activation(outputs)
     assert said.shape == outputs.shape and torch.allclose(said[:, :3].sum(1), torch.ones(N).double()) and torch.allclose(said[:, 3:8].sum(1), torch.ones(N).double())
-    assert torch.equal(said[:, :3], outputs[:, :3].softmax(1)) and torch.equal(said[:, 8], outputs[:, 8]*8 + 60)
+    assert torch.equal(said[:, :3], outputs[:, :3].softmax(1)) and torch.equal(said[:, 8], outputs[:, 8]*7 + 60)
 
 
 def test_evaluate_means_over_rows(targets, values, outputs):
