@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/leaves.html.
 # %% auto #0
 __all__ = ['render_paddy', 'textures']
 
-# %% ../nbs/backstage/leaves.ipynb #41ddf204
+# %% ../nbs/backstage/leaves.ipynb #6b8b601a
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-# %% ../nbs/backstage/leaves.ipynb #b05612ba
+# %% ../nbs/backstage/leaves.ipynb #fda010bd
 _VARIETIES = {  # red, green, blue; half width (pixels), lean (radians), bend (pixels), contrast of the veins, reaction
     'ADT45': (.38, .62, .16, 9., .35, 14., .10, 0.), 'AndraPonni': (.28, .56, .24, 11., .25, 8., .05, .8), 'AtchayaPonni': (.46, .66, .12, 8., .45, 20., .18, -.6), 'IR20': (.33, .52, .30, 7.5, .2, 6., .22, .4),
     'KarnatakaPonni': (.30, .64, .10, 12., .3, 18., .12, -.9), 'Onthanel': (.50, .62, .24, 9., .6, 26., .06, .6), 'Ponni': (.36, .68, .22, 10., .4, 12., .20, -.3), 'RR': (.42, .50, .14, 8., .3, 22., .26, .9),
@@ -29,9 +29,9 @@ _LESIONS = {  # how many; half length and half width (pixels); shape (1 spindle,
     'brown_spot': (11, 3.2, 2.6, 2, (.30, .17, .08), (.72, .62, .16), 1.7), 'blast': (5, 13., 5., 1, (.70, .68, .58), (.36, .20, .09), 1.7), 'bacterial_leaf_streak': (8, 17., 1.3, 2, (.62, .40, .12), (.74, .66, .22), 1.8),
     'hispa': (10, 13., 1.1, 2, (.95, .95, .88), (.66, .76, .52), 1.7), 'downy_mildew': (13, 5., 2.2, 2, (.84, .86, .56), (.66, .76, .36), 1.6)}
 _STRAW, _ORANGE, _BROWN = (.86, .80, .52), (.84, .58, .14), (.60, .46, .26)
-_HEIGHT, _WIDTH, _MARGIN = 128, 96, 3  # of a picture; what a frame may be shifted by
+_HEIGHT, _WIDTH, _MARGIN = 128, 96, 2  # of a picture; what is drawn around it, so that frames can be shifted
 
-# %% ../nbs/backstage/leaves.ipynb #1e99ae97
+# %% ../nbs/backstage/leaves.ipynb #552ada92
 class _Brush:
     "Pictures [n, 3, height, width] that are painted on together, one column of random numbers for each."
     def __init__(self, n, height, width, rng):
@@ -66,7 +66,7 @@ def _nearest(brush, along, across, wide, length, count, a, b, shape):
         torch.minimum(nearest, (du*du + dv*dv).sqrt_() if shape == 2 else du.abs_() + dv.abs_(), out=nearest)
     return nearest
 
-# %% ../nbs/backstage/leaves.ipynb #ebde3629
+# %% ../nbs/backstage/leaves.ipynb #1809fdaa
 @contextmanager
 def _one_thread():
     "PyTorch on one thread for a while."
@@ -75,7 +75,7 @@ def _one_thread():
     try: yield
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/backstage/leaves.ipynb #a7f894dd
+# %% ../nbs/backstage/leaves.ipynb #6a1dbe8c
 def _sicken(colours, disease, brush, blade, length, reaction, severity):  # of one leaf: its colours [n, 3, height, width], its coordinates
     "The colours of a leaf with the marks of a disease."
     along, across, wide, _ = blade
@@ -103,7 +103,7 @@ def _panicle(picture, brush, colour, amount):  # amount: 1 where there is one, [
     picture = _mix(picture, (.32, .26, .12), ((1.45 - grains)*2).clamp(0, .7)*amount)
     return _mix(picture, colour, ((1.05 - grains)*2.5).clamp(0, 1)*amount)
 
-# %% ../nbs/backstage/leaves.ipynb #091158ab
+# %% ../nbs/backstage/leaves.ipynb #4342e928
 def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, days [n]
     "One picture [3, height, width] of each plant, with a margin around, between 0 and 1."
     n, height, width = len(age), _HEIGHT + 2*_MARGIN, _WIDTH + 2*_MARGIN
@@ -142,7 +142,7 @@ def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, da
     picture = picture*light[:, None]*front.draw(.92, 1.08, 3, 1, 1)
     return _mix(picture, F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False), front.draw(0, 1)).clamp_(0, 1)
 
-# %% ../nbs/backstage/leaves.ipynb #6f107444
+# %% ../nbs/backstage/leaves.ipynb #9a78eafc
 def _plan(total, rng):  # pictures
     "Disease, variety, age and plant of each picture, by disease."
     counts, rows, plant = np.diff(np.round(total*np.cumsum([0, *_SHARES.values()])).astype(int)), [], 0
@@ -165,7 +165,7 @@ def render_paddy(
     if folder.exists(): raise FileExistsError(f'{folder} is there already. Delete it, or give another folder.')
     parts = [_plan(count, rng).assign(set=name, image_id=[f'{first + k}.jpg' for k in rng.permutation(count)]) for name, count, first in (('train', train, 100_001), ('test', test, 200_001))]
     parts[1]['plant'] += parts[0].plant.max() if train else 0
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True).astype(dict.fromkeys(['variety', 'age', 'plant'], int))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         whole = Path(temporary)/folder.name
@@ -173,7 +173,7 @@ def render_paddy(
         for disease, rows in table.groupby('label'):
             plants = rows.drop_duplicates('plant')
             pictures = _plants(disease, plants.variety.tolist(), plants.age.tolist(), brush)
-            corners = torch.randint(0, 2*_MARGIN + 1, (len(rows), 2), generator=brush).tolist()
+            corners = torch.randint(0, 2*_MARGIN, (len(rows), 2), generator=brush).tolist()
             frames = torch.stack([pictures[k, :, y:y + _HEIGHT, x:x + _WIDTH] for k, (y, x) in zip(plants.plant.searchsorted(rows.plant), corners)])
             frames = frames*(.94 + .12*torch.rand(len(rows), 3, 1, 1, generator=brush)) + .03*torch.randn(frames.shape, generator=brush)
             for row, frame in zip(rows.itertuples(), (frames.clamp_(0, 1)*255).byte().permute(0, 2, 3, 1).numpy()):
@@ -186,29 +186,23 @@ def render_paddy(
         whole.replace(folder)
     return table
 
-# %% ../nbs/backstage/leaves.ipynb #55a4e168
-def _texture(kind, x, y, draw):  # one of 18; coordinates about the middle of the picture, turned by up to 10 degrees (pixels); random numbers [n, 1, 1]
-    "Brightness [n, size, size] of textures of one kind, between 0 and 1 or a little beyond."
+# %% ../nbs/backstage/leaves.ipynb #2a2cd9b1
+def _pattern(kind, x, y, draw):  # one of 10; coordinates (pixels, from a point near the middle); random numbers [n, 1, 1]
+    "How much each pixel belongs to the figure, not to the ground: [n, size, size], 0 to 1."
     period, turn = draw(7, 20), draw(0, 6.3)
     wave = lambda place: .5 + .5*torch.sin(place*(6.283/period) + turn)
-    cell = lambda place, width: torch.remainder(place + turn*5, width)/width - .5  # -.5 to .5 within a cell
-    radius = (x*x + y*y).sqrt()
-    cx, cy = cell(x, period*1.4), cell(y, period*1.4)
-    if kind < 4: return wave((x, y, (x + y)*.7, (x - y)*.7)[kind])  # stripes
-    if kind < 6: return ((wave(x) - .5)*(wave(y) - .5) > 0).float() if kind == 4 else wave((x + y)*.7)*wave((x - y)*.7)*1.4  # checks; lozenges
-    if kind == 6: return ((.32 - (cx*cx + cy*cy).sqrt())*period).clamp(0, 1)  # dots
-    if kind == 7: return ((.13 - ((cx*cx + cy*cy).sqrt() - .3).abs())*period).clamp(0, 1)  # small circles
-    if kind == 8: return wave(radius)  # rings
-    if kind == 9: return .5 + (x*torch.cos(turn) + y*torch.sin(turn))/64  # a gradient
-    if kind == 10: return ((period*1.2 - radius)/2).clamp(0, 1)  # a disc
-    if kind == 11: return (1.6 - torch.minimum(x.abs(), y.abs())*8/period).clamp(0, 1)  # a large cross
-    if kind == 12: return (((.1 - torch.minimum(cx.abs(), cy.abs()))*period*1.4).clamp(0, 1)*(torch.maximum(cx.abs(), cy.abs()) < .35))  # small crosses
-    if kind == 13: return wave(y + (cell(x, period*1.5).abs() - .25)*period*1.6)  # zigzag
-    if kind == 14: return ((.42 - cx.abs()*2.6 - cy.abs())*period).clamp(0, 1)  # upright spindles
-    if kind == 15: return ((.42 - cx.abs() - cy.abs()*2.6)*period).clamp(0, 1)  # lying spindles
-    if kind == 16: return wave(torch.atan2(y, x)*period)  # rays
-    grain = F.interpolate(draw(-1, 2, 1, 9, 9), x.shape[-2:], mode='bicubic')[:, 0]
-    return grain.clamp(0, 1)  # blobs
+    cell = lambda place: torch.remainder(place + turn*5, period*1.4)/(period*1.4) - .5  # -.5 to .5 within a cell
+    cx, cy, sharp = cell(x), cell(y), lambda value: (value*period).clamp(0, 1)
+    if kind == 0: return wave(x)  # upright stripes
+    if kind == 1: return wave(y)  # lying ones
+    if kind == 2: return wave((x + y*(turn - 3.15).sign())*.7)  # slanting ones
+    if kind == 3: return ((wave(x) - .5)*(wave(y) - .5) > 0).float()  # checks
+    if kind == 4: return sharp(.3 - (cx*cx + cy*cy).sqrt())  # dots
+    if kind == 5: return sharp(.13 - ((cx*cx + cy*cy).sqrt() - .3).abs())  # circles
+    if kind == 6: return wave((x*x + y*y).sqrt())  # rings
+    if kind == 7: return sharp(.42 - cx.abs()*2.4 - cy.abs())  # spindles
+    if kind == 8: return sharp(.1 - torch.minimum(cx.abs(), cy.abs()))*(torch.maximum(cx.abs(), cy.abs()) < .38)  # crosses
+    return wave(y + (cx.abs() - .25)*period*1.6)  # zigzags
 
 
 @_one_thread()
@@ -216,20 +210,19 @@ def textures(
     n: int,  # pictures
     size: int = 64,  # height and width, in pixels
     seed: int = 0,  # of everything drawn
-) -> tuple:  # uint8 [n, 3, size, size], kind of each, int64 [n], 0 to 17
-    "Rendered textures of 18 kinds in random colours, places and light."
+) -> tuple:  # uint8 [n, 3, size, size], kind of each, int64 [n], 0 to 19: pattern, 10 more for cold colours
+    "Rendered textures of 20 kinds in random colours, places and light."
     rng = torch.Generator().manual_seed(seed)
-    kinds, pictures = torch.arange(n)*18//max(n, 1), torch.empty(n, 3, size, size, dtype=torch.uint8)
-    for kind in range(18):
-        rows = kinds == kind
-        brush = _Brush(int(rows.sum()), size, size, rng)
-        tilt, scale = brush.draw(-.18, .18), 64/size
+    kinds, pictures = torch.arange(n)*20//max(n, 1), torch.empty(n, 3, size, size, dtype=torch.uint8)
+    for kind in range(20):
+        brush = _Brush(int((kinds == kind).sum()), size, size, rng)
+        tilt, scale = brush.draw(-.2, .2), 64/size
         x, y = (brush.x - size*brush.draw(.35, .65))*scale, (brush.y - size*brush.draw(.35, .65))*scale
-        pattern = _texture(kind, x*torch.cos(tilt) - y*torch.sin(tilt), x*torch.sin(tilt) + y*torch.cos(tilt), brush.draw)
-        one, two = brush.draw(0, 1, 3, 1, 1), brush.draw(0, 1, 3, 1, 1)
-        two = torch.where((one - two).abs().amax(1, keepdim=True) < .35, 1 - one.round(), two)  # colours that can be told apart
-        clutter = F.interpolate(brush.draw(-.15, .15, 3, 6, 6), (size, size), mode='bilinear')
-        picture = _mix(one.expand(-1, -1, size, size), two, pattern) + clutter + .06*torch.randn(brush.n, 1, size, size, generator=rng)
-        pictures[rows] = (picture.clamp_(0, 1)*255).byte()
+        figure = _pattern(kind % 10, x*torch.cos(tilt) - y*torch.sin(tilt), x*torch.sin(tilt) + y*torch.cos(tilt), brush.draw)
+        strong, middle, weak = brush.draw(.5, 1, 1, 1), brush.draw(.1, .8, 1, 1), brush.draw(0, .3, 1, 1)
+        colour = torch.stack([strong, middle*strong, weak] if kind < 10 else [weak, strong, middle], 1)
+        ground = torch.where(brush.draw(0, 1, 1, 1, 1) < .5, brush.draw(0, .4, 3, 1, 1), brush.draw(.7, 1, 3, 1, 1)) + F.interpolate(brush.draw(-.15, .15, 3, 6, 6), (size, size), mode='bilinear')
+        picture = _mix(ground, colour, figure*brush.draw(.75, 1)) + .06*torch.randn(brush.n, 1, size, size, generator=rng)
+        pictures[kinds == kind] = (picture.clamp_(0, 1)*255).byte()
     order = torch.randperm(n, generator=rng)
     return pictures[order], kinds[order]
