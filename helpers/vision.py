@@ -8,7 +8,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/fine_tuning.html.md"""
 __all__ = ['layout_of', 'Pool', 'Head', 'head_for', 'Net', 'augmented', 'normalised', 'PictureBatches', 'freeze', 'unfreeze',
            'layer_groups', 'group_rates', 'param_groups', 'fine_tune', 'save_net', 'load_net']
 
-# %% ../nbs/10_fine_tuning.ipynb #9900396f
+# %% ../nbs/10_fine_tuning.ipynb #20e6dfc6
 import json
 
 import torch
@@ -19,7 +19,7 @@ from .settings import best_device
 from .train import Batches, History, accuracy, fit, one_cycle
 from .weights import WeightsUnavailable, small_body, weights
 
-# %% ../nbs/10_fine_tuning.ipynb #d9676984
+# %% ../nbs/10_fine_tuning.ipynb #c8937302
 def layout_of(
     shape,  # of what `body.forward_features` gave
     features: int,  # how many numbers the body has for each place: timm's `num_features`
@@ -33,7 +33,7 @@ def layout_of(
     if fits: raise ValueError(f'Features of shape {shape}: both {" and ".join(fits)} fit {features} features. Build the head with layout=…, or use another picture size.')
     raise ValueError(f'Features of shape {shape}: no dimension that a head knows holds {features} features. Expected [n, {features}, height, width], [n, height, width, {features}] or [n, tokens, {features}].')
 
-# %% ../nbs/10_fine_tuning.ipynb #3620eb69
+# %% ../nbs/10_fine_tuning.ipynb #4da69c15
 class Pool(nn.Module):
     "Maximum and mean of each feature over all places, side by side: fastai's concat pooling, for any layout. A class token is put beside them."
     def __init__(self,
@@ -50,7 +50,7 @@ class Pool(nn.Module):
         places = x[:, self.prefix:]
         return torch.cat([places.amax(1), places.mean(1)] + ([x[:, 0]] if self.summary else []), 1)
 
-# %% ../nbs/10_fine_tuning.ipynb #ed511740
+# %% ../nbs/10_fine_tuning.ipynb #cc497518
 class Head(nn.Sequential):
     "What replaces the last matrix of a pretrained net, for any timm body: pooling, then two linear layers with batch norm and dropout, as in fastai."
     def __init__(self,
@@ -64,7 +64,7 @@ class Head(nn.Sequential):
         super().__init__(Pool(layout, prefix, summary), nn.BatchNorm1d(pooled), nn.Dropout(drop/2), nn.Linear(pooled, hidden, bias=False), nn.ReLU(),
                          nn.BatchNorm1d(hidden), nn.Dropout(drop), nn.Linear(hidden, classes, bias=False))
 
-# %% ../nbs/10_fine_tuning.ipynb #0c1d121e
+# %% ../nbs/10_fine_tuning.ipynb #cc0a5cf6
 def head_for(
     body: nn.Module,  # of timm
     classes: int, size: tuple,  # outputs; height and width of the pictures
@@ -77,7 +77,7 @@ def head_for(
     prefix = getattr(body, 'num_prefix_tokens', None) or 0
     return Head(body.num_features, classes, layout, prefix, summary=prefix > 0 and getattr(body, 'cls_token', None) is not None, drop=drop)
 
-# %% ../nbs/10_fine_tuning.ipynb #815839ef
+# %% ../nbs/10_fine_tuning.ipynb #abcdb318
 class Net(nn.Module):
     "A timm body and our head, on the best device. Takes float pictures [n, 3, height, width], normalised by `mean` and `std`."
     def __init__(self,
@@ -105,7 +105,7 @@ class Net(nn.Module):
         if self.frozen: self.body.eval()
         return self
 
-# %% ../nbs/10_fine_tuning.ipynb #4c633c32
+# %% ../nbs/10_fine_tuning.ipynb #aaa7e28d
 def augmented(
     pictures: torch.Tensor,  # float [n, 3, height, width], values 0 to 1
     size: tuple,  # height and width of the result
@@ -125,7 +125,7 @@ def augmented(
     seen = F.grid_sample(pictures, grid, padding_mode='reflection', align_corners=False)
     return (seen*chance(1 - light, 1 + light).to(device).view(-1, 1, 1, 1)).clamp_(0, 1)
 
-# %% ../nbs/10_fine_tuning.ipynb #37190853
+# %% ../nbs/10_fine_tuning.ipynb #a74df13f
 def normalised(
     x: torch.Tensor,  # float [n, 3, height, width]; it is changed in place where it lies as the result does
     mean, std,  # three numbers each, one for each colour
@@ -135,7 +135,7 @@ def normalised(
     mean, std = [torch.as_tensor(values, dtype=x.dtype, device=x.device).repeat(x.shape[3]) for values in (mean, std)]
     return rows.sub_(mean).div_(std).unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
 
-# %% ../nbs/10_fine_tuning.ipynb #2af27f64
+# %% ../nbs/10_fine_tuning.ipynb #f2f8d869
 class PictureBatches(Batches):
     "Mini-batches of pictures that are kept as bytes; made to floats, augmented and normalised batch by batch."
     def __init__(self,
@@ -147,8 +147,8 @@ class PictureBatches(Batches):
                  device=None):  # where batches are handed out; `best_device()` without
         if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3: raise ValueError(f'Pictures are uint8 [n, 3, height, width]; these are {str(pictures.dtype).removeprefix("torch.")} {list(pictures.shape)}.')
         target = torch.device(device or best_device())
-        home = 'cpu' if target.type == 'cuda' and pictures.numel() > torch.cuda.mem_get_info(target)[0]/4 else target  # on a GPU, if they fit
-        super().__init__(pictures.contiguous(memory_format=torch.channels_last), y, bs, shuffle, seed, home)  # colours of a pixel side by side, as `decoded` has them
+        too_large = target.type == 'cuda' and pictures.numel() > torch.cuda.mem_get_info(target)[0]/4  # for the GPU
+        super().__init__(pictures.contiguous(memory_format=torch.channels_last), y, bs, shuffle, seed, 'cpu' if too_large else target)  # colours of a pixel side by side
         self.device, self.augment, self.mean, self.std = target, augment, mean, std
         self.size = tuple(pictures.shape[2:]) if size is None else (size, size) if isinstance(size, int) else tuple(size)
 
@@ -161,12 +161,11 @@ class PictureBatches(Batches):
         return normalised(x, self.mean, self.std)
 
     def take(self, order):
-        lying = self.x.permute(0, 2, 3, 1)
-        for rows in order.to(lying.device).split(self.bs): yield self.prepare(lying.index_select(0, rows).permute(0, 3, 1, 2)), self.y.index_select(0, rows).to(self.device)
+        for rows in order.to(self.x.device).split(self.bs): yield self.prepare(self.x.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)), self.y.index_select(0, rows).to(self.device)
 
     def __iter__(self): return self.take(self.order())
 
-# %% ../nbs/10_fine_tuning.ipynb #3e5ea39f
+# %% ../nbs/10_fine_tuning.ipynb #bfdcfc7d
 def freeze(net: Net) -> Net:
     "From now on only the head learns: no gradients for the body, and its batch norms keep their statistics (in fastai they go on)."
     net.body.requires_grad_(False)
@@ -180,7 +179,7 @@ def unfreeze(net: Net) -> Net:
     net.frozen = False
     return net.train(net.training)
 
-# %% ../nbs/10_fine_tuning.ipynb #9997bcde
+# %% ../nbs/10_fine_tuning.ipynb #ee3864a2
 def layer_groups(net: Net) -> list:  # three lists of parameters
     "The first half of the body's layers, the second half, and the head."
     from timm.models import group_parameters
@@ -192,7 +191,7 @@ def layer_groups(net: Net) -> list:  # three lists of parameters
     halves = [[p for name, p in named.items() if (layers[name] >= middle) == late] for late in (False, True)]
     return [*halves, list(net.head.parameters())]
 
-# %% ../nbs/10_fine_tuning.ipynb #8fa4c607
+# %% ../nbs/10_fine_tuning.ipynb #782f87f8
 def group_rates(
     lr,  # a number, slice(last) or slice(first, last)
     groups: int,  # how many layer groups
@@ -203,7 +202,7 @@ def group_rates(
     if lr.start is None: return [lr.stop/10]*(groups - 1) + [lr.stop]
     return [lr.start*(lr.stop/lr.start)**(n/max(groups - 1, 1)) for n in range(groups)]
 
-# %% ../nbs/10_fine_tuning.ipynb #6ee8eb17
+# %% ../nbs/10_fine_tuning.ipynb #68489c52
 def param_groups(
     net: Net,
     lr,  # a number, slice(last) or slice(first, last): see `group_rates`
@@ -213,7 +212,7 @@ def param_groups(
     rates = group_rates(lr, len(groups))
     return [dict(params=params, lr=rate, lr_scale=rate/rates[-1]) for params, rate in zip(groups, rates)]
 
-# %% ../nbs/10_fine_tuning.ipynb #ed968f4b
+# %% ../nbs/10_fine_tuning.ipynb #ba62731b
 def fine_tune(
     net: Net, batches,  # `PictureBatches` of the training part
     epochs: int,  # with all layers, after the frozen ones
@@ -233,7 +232,7 @@ def fine_tune(
         for name in ('losses', 'rates', 'valid'): getattr(history, name).extend(getattr(part, name))
     return history
 
-# %% ../nbs/10_fine_tuning.ipynb #d2f2689f
+# %% ../nbs/10_fine_tuning.ipynb #69ecd3bf
 def save_net(
     net: Net, path,  # file to write, .safetensors
     labels: list):  # the name of each output, in order
@@ -243,7 +242,7 @@ def save_net(
     about = dict(arch=net.arch, classes=net.classes, size=net.size, mean=net.mean, std=net.std, labels=list(labels), options=net.options)
     save_file({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, path, {'net': json.dumps(about)})
 
-# %% ../nbs/10_fine_tuning.ipynb #eac215c4
+# %% ../nbs/10_fine_tuning.ipynb #d3ab0009
 def load_net(
     path,  # a file of `save_net`
 ) -> Net:  # in evaluation mode, with `labels`
