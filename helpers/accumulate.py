@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/gradient_accumulation.
 # %% auto #0
 __all__ = ['Accumulator', 'Share', 'Devices', 'accelerator_here']
 
-# %% ../nbs/11_gradient_accumulation.ipynb #678d0e7c
+# %% ../nbs/11_gradient_accumulation.ipynb #c13d1d4d
 import copy, os
 from contextlib import nullcontext
 
@@ -15,7 +15,7 @@ import torch
 
 from .settings import best_device
 
-# %% ../nbs/11_gradient_accumulation.ipynb #403fe5ad
+# %% ../nbs/11_gradient_accumulation.ipynb #faaf9306
 class Accumulator:
     "A step for `fit` that moves the weights after `accum` rows, or at the end of an epoch, by the mean gradient over exactly the rows seen since the last move."
     def __init__(self,
@@ -45,7 +45,7 @@ class Accumulator:
         optimizer.step()
         optimizer.zero_grad()
 
-# %% ../nbs/11_gradient_accumulation.ipynb #dd3d29db
+# %% ../nbs/11_gradient_accumulation.ipynb #ae551a81
 class Share:
     "One device's part of some batches: every `world`-th row of each epoch's order, as in PyTorch's `DistributedSampler`."
     def __init__(self,
@@ -58,7 +58,7 @@ class Share:
     def __len__(self): return -(-len(self.places)//self.batches.bs)
     def __iter__(self): return iter(self.batches.take(self.batches.order()[self.places]))
 
-# %% ../nbs/11_gradient_accumulation.ipynb #f30f286b
+# %% ../nbs/11_gradient_accumulation.ipynb #c60d47bd
 class Devices(Accumulator):
     "`Accumulator` in half precision and on several devices, as an `Accelerator` of Hugging Face's Accelerate has it. Each device takes its share of the rows; PyTorch's DDP averages the gradients."
     def __init__(self,
@@ -103,7 +103,7 @@ class Devices(Accumulator):
         total, *sums = self.accelerator.reduce(torch.tensor([rows, *(rows*value for value in found.values())], dtype=torch.float64, device=self.accelerator.device)).tolist()
         return {name: value/total for name, value in zip(found, sums)}
 
-# %% ../nbs/11_gradient_accumulation.ipynb #ddf738c3
+# %% ../nbs/11_gradient_accumulation.ipynb #5ef3ecb7
 def accelerator_here():
     "An `Accelerator` of Hugging Face where there is CUDA (half precision) or a launcher has started several processes; None elsewhere."
     cuda = best_device().type == 'cuda'
