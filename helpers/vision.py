@@ -8,7 +8,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/fine_tuning.html.md"""
 __all__ = ['layout_of', 'Pool', 'Head', 'head_for', 'Net', 'augmented', 'normalised', 'PictureBatches', 'freeze', 'unfreeze',
            'layer_groups', 'group_rates', 'param_groups', 'fine_tune', 'save_net', 'load_net']
 
-# %% ../nbs/10_fine_tuning.ipynb #20e6dfc6
+# %% ../nbs/10_fine_tuning.ipynb #429229ac
 import json
 
 import torch
@@ -19,7 +19,7 @@ from .settings import best_device
 from .train import Batches, History, accuracy, fit, one_cycle
 from .weights import WeightsUnavailable, small_body, weights
 
-# %% ../nbs/10_fine_tuning.ipynb #c8937302
+# %% ../nbs/10_fine_tuning.ipynb #c15b2547
 def layout_of(
     shape,  # of what `body.forward_features` gave
     features: int,  # how many numbers the body has for each place: timm's `num_features`
@@ -33,7 +33,7 @@ def layout_of(
     if fits: raise ValueError(f'Features of shape {shape}: both {" and ".join(fits)} fit {features} features. Build the head with layout=…, or use another picture size.')
     raise ValueError(f'Features of shape {shape}: no dimension that a head knows holds {features} features. Expected [n, {features}, height, width], [n, height, width, {features}] or [n, tokens, {features}].')
 
-# %% ../nbs/10_fine_tuning.ipynb #4da69c15
+# %% ../nbs/10_fine_tuning.ipynb #a942a0f3
 class Pool(nn.Module):
     "Maximum and mean of each feature over all places, side by side: fastai's concat pooling, for any layout. A class token is put beside them."
     def __init__(self,
@@ -50,7 +50,7 @@ class Pool(nn.Module):
         places = x[:, self.prefix:]
         return torch.cat([places.amax(1), places.mean(1)] + ([x[:, 0]] if self.summary else []), 1)
 
-# %% ../nbs/10_fine_tuning.ipynb #cc497518
+# %% ../nbs/10_fine_tuning.ipynb #a751fa13
 class Head(nn.Sequential):
     "What replaces the last matrix of a pretrained net, for any timm body: pooling, then two linear layers with batch norm and dropout, as in fastai."
     def __init__(self,
@@ -64,7 +64,7 @@ class Head(nn.Sequential):
         super().__init__(Pool(layout, prefix, summary), nn.BatchNorm1d(pooled), nn.Dropout(drop/2), nn.Linear(pooled, hidden, bias=False), nn.ReLU(),
                          nn.BatchNorm1d(hidden), nn.Dropout(drop), nn.Linear(hidden, classes, bias=False))
 
-# %% ../nbs/10_fine_tuning.ipynb #cc0a5cf6
+# %% ../nbs/10_fine_tuning.ipynb #abfca24f
 def head_for(
     body: nn.Module,  # of timm
     classes: int, size: tuple,  # outputs; height and width of the pictures
@@ -77,7 +77,7 @@ def head_for(
     prefix = getattr(body, 'num_prefix_tokens', None) or 0
     return Head(body.num_features, classes, layout, prefix, summary=prefix > 0 and getattr(body, 'cls_token', None) is not None, drop=drop)
 
-# %% ../nbs/10_fine_tuning.ipynb #abcdb318
+# %% ../nbs/10_fine_tuning.ipynb #8df3e81e
 class Net(nn.Module):
     "A timm body and our head, on the best device. Takes float pictures [n, 3, height, width], normalised by `mean` and `std`."
     def __init__(self,
@@ -105,7 +105,7 @@ class Net(nn.Module):
         if self.frozen: self.body.eval()
         return self
 
-# %% ../nbs/10_fine_tuning.ipynb #aaa7e28d
+# %% ../nbs/10_fine_tuning.ipynb #dfc60a63
 def augmented(
     pictures: torch.Tensor,  # float [n, 3, height, width], values 0 to 1
     size: tuple,  # height and width of the result
@@ -125,7 +125,7 @@ def augmented(
     seen = F.grid_sample(pictures, grid, padding_mode='reflection', align_corners=False)
     return (seen*chance(1 - light, 1 + light).to(device).view(-1, 1, 1, 1)).clamp_(0, 1)
 
-# %% ../nbs/10_fine_tuning.ipynb #a74df13f
+# %% ../nbs/10_fine_tuning.ipynb #ac2b6aef
 def normalised(
     x: torch.Tensor,  # float [n, 3, height, width]; it is changed in place where it lies as the result does
     mean, std,  # three numbers each, one for each colour
@@ -135,7 +135,7 @@ def normalised(
     mean, std = [torch.as_tensor(values, dtype=x.dtype, device=x.device).repeat(x.shape[3]) for values in (mean, std)]
     return rows.sub_(mean).div_(std).unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
 
-# %% ../nbs/10_fine_tuning.ipynb #f2f8d869
+# %% ../nbs/10_fine_tuning.ipynb #8f3692ca
 class PictureBatches(Batches):
     "Mini-batches of pictures that are kept as bytes; made to floats, augmented and normalised batch by batch."
     def __init__(self,
@@ -165,7 +165,7 @@ class PictureBatches(Batches):
 
     def __iter__(self): return self.take(self.order())
 
-# %% ../nbs/10_fine_tuning.ipynb #bfdcfc7d
+# %% ../nbs/10_fine_tuning.ipynb #38a37b8b
 def freeze(net: Net) -> Net:
     "From now on only the head learns: no gradients for the body, and its batch norms keep their statistics (in fastai they go on)."
     net.body.requires_grad_(False)
@@ -179,7 +179,7 @@ def unfreeze(net: Net) -> Net:
     net.frozen = False
     return net.train(net.training)
 
-# %% ../nbs/10_fine_tuning.ipynb #ee3864a2
+# %% ../nbs/10_fine_tuning.ipynb #be484ac3
 def layer_groups(net: Net) -> list:  # three lists of parameters
     "The first half of the body's layers, the second half, and the head."
     from timm.models import group_parameters
@@ -191,7 +191,7 @@ def layer_groups(net: Net) -> list:  # three lists of parameters
     halves = [[p for name, p in named.items() if (layers[name] >= middle) == late] for late in (False, True)]
     return [*halves, list(net.head.parameters())]
 
-# %% ../nbs/10_fine_tuning.ipynb #782f87f8
+# %% ../nbs/10_fine_tuning.ipynb #71768a39
 def group_rates(
     lr,  # a number, slice(last) or slice(first, last)
     groups: int,  # how many layer groups
@@ -202,7 +202,7 @@ def group_rates(
     if lr.start is None: return [lr.stop/10]*(groups - 1) + [lr.stop]
     return [lr.start*(lr.stop/lr.start)**(n/max(groups - 1, 1)) for n in range(groups)]
 
-# %% ../nbs/10_fine_tuning.ipynb #68489c52
+# %% ../nbs/10_fine_tuning.ipynb #cfa635f0
 def param_groups(
     net: Net,
     lr,  # a number, slice(last) or slice(first, last): see `group_rates`
@@ -212,7 +212,7 @@ def param_groups(
     rates = group_rates(lr, len(groups))
     return [dict(params=params, lr=rate, lr_scale=rate/rates[-1]) for params, rate in zip(groups, rates)]
 
-# %% ../nbs/10_fine_tuning.ipynb #ba62731b
+# %% ../nbs/10_fine_tuning.ipynb #c920d321
 def fine_tune(
     net: Net, batches,  # `PictureBatches` of the training part
     epochs: int,  # with all layers, after the frozen ones
@@ -232,7 +232,7 @@ def fine_tune(
         for name in ('losses', 'rates', 'valid'): getattr(history, name).extend(getattr(part, name))
     return history
 
-# %% ../nbs/10_fine_tuning.ipynb #69ecd3bf
+# %% ../nbs/10_fine_tuning.ipynb #ce3c048c
 def save_net(
     net: Net, path,  # file to write, .safetensors
     labels: list):  # the name of each output, in order
@@ -242,7 +242,7 @@ def save_net(
     about = dict(arch=net.arch, classes=net.classes, size=net.size, mean=net.mean, std=net.std, labels=list(labels), options=net.options)
     save_file({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, path, {'net': json.dumps(about)})
 
-# %% ../nbs/10_fine_tuning.ipynb #d3ab0009
+# %% ../nbs/10_fine_tuning.ipynb #9fa1612b
 def load_net(
     path,  # a file of `save_net`
 ) -> Net:  # in evaluation mode, with `labels`
