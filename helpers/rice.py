@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .accumulate import accelerator_here
+from .devices import accelerator_here
 from .images import Paddy, look_alikes, paddy, thumbnails
 from .memory import clean_up, rescue, smallest_accum
 from .settings import settings

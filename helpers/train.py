@@ -244,4 +244,5 @@ def one_cycle(
     return schedule
 
 # %% ../nbs/11_gradient_accumulation.ipynb #d53e0a13
-from .accumulate import Accumulator, Devices
+from .accumulate import Accumulator
+from .devices import Devices

@@ -53,11 +53,24 @@ def fits(own=2, margin=1.1, cuda=.5e9, part=lambda batch, accum: -(-batch//accum
     return answer
 
 
+def off_the_room(cuda): return lambda parameters, per_picture, batch, parts, copies, room=16e9: parameters*(2 + copies) + per_picture*-(-batch//parts) + cuda <= .9*room
+
+
+def never_over(gradients, sizes, accum):
+    found, total, seen = [], 0, 0
+    for gradient, size in zip(gradients, sizes):
+        if seen and seen + size > accum:
+            found.append(total/seen)
+            total, seen = 0, 0
+        total, seen = total + size*gradient, seen + size
+    return found + [total/seen]
+
+
 WRONG = {
     '11-loop': [(loop(rows=False), 'Count rows'), (loop(rows=False, mean=False, more=True, reset='data'), 'Count rows'), (loop(reset='data'), 'throws away the model'), (loop(mean=False), 'four times too long'), (loop(reset='nothing'), 'never zeroed'),
-                (loop(more=True), 'Compare with `>=`'), (loop(mean='batches'), 'number of all batches'), (loop(mean='accum'), 'stands for 16 of the 64'), (loop(fixed=1), 'three places'), (loop(give=False), 'returned None'), (loop(mean='four'), 'written into your code'), (loop(fixed=64), 'written into your code')],
+                (loop(more=True), 'Compare with `>=`'), (loop(mean='batches'), 'number of all batches'), (loop(mean='accum'), 'stands for 16 of the 64'), (loop(fixed=1), 'four places'), (loop(give=False), 'returned None'), (loop(mean='four'), 'written into your code'), (loop(fixed=64), 'written into your code')],
     '11-groups': [(groups(keep_rest=False), 'are lost'), (groups(divide=lambda seen, accum, total: accum), '1.125'), (last_by_accum, 'less than half as long'), (groups(plain=True), 'mean of the two means'), (groups(sum_only=True), 'do not divide'),
-                  (groups(divide=lambda seen, accum, total: total), 'all 100 rows'), (groups(carry=True), 'empty sum'), (groups(in_place=True), 'in place'), (groups(more=True, divide=lambda seen, accum, total: seen), 'fill a group exactly'), (groups(always=True), 'You return 3'), (lambda gradients, sizes, accum: sum(gradients)/5, 'Return a list'), (lambda gradients, sizes, accum: gradients, 'You return 5')],
-    '11-fits': [(fits(part=lambda batch, accum: batch), 'accum does not matter'), (fits(own=1), 'not their gradients'), (fits(margin=1.), 'tenth to spare'), (fits(cuda=0.), 'half gigabyte'), (fits(whole=True), 'divide everything'), (fits(use_copies=False), 'what the optimizer keeps'),
+                  (groups(divide=lambda seen, accum, total: total), 'all 100 rows'), (groups(carry=True), 'empty sum'), (groups(in_place=True), 'in place'), (groups(more=True, divide=lambda seen, accum, total: seen), 'fill a group exactly'), (groups(always=True), 'You return 3'), (never_over, '48 and 52'), (lambda gradients, sizes, accum: sum(gradients)/5, 'Return a list'), (lambda gradients, sizes, accum: gradients, 'You return 5')],
+    '11-fits': [(fits(part=lambda batch, accum: batch), 'parts does not matter'), (fits(part=lambda batch, accum: min(accum, batch)), 'number of pictures at a time'), (off_the_room(0.), 'tenth off the room'), (off_the_room(.5e9), 'tenth off the room'), (fits(own=1), 'not their gradients'), (fits(margin=1.), 'tenth to spare'), (fits(cuda=0.), 'half gigabyte'), (fits(whole=True), 'divide everything'), (fits(use_copies=False), 'what the optimizer keeps'),
                 (fits(part=lambda batch, accum: batch//accum), 'Round up'), (fits(turn=True), 'other way round'), (fits(room_of=lambda room: 16e9), 'argument `room`'), (lambda *args, **kwargs: 12.3, 'True or False'), (lambda p, a, b, k, c, room=16e9: True, 'it should be False')],
 }
