@@ -21,6 +21,14 @@ def three_columns(outputs, disease, variety, diseases): return cross(outputs[:, 
 def summed(outputs, disease, variety, diseases): return cross(outputs[:, :diseases], disease, reduction='sum') + cross(outputs[:, diseases:], variety, reduction='sum')
 def as_number(outputs, disease, variety, diseases): return sum_of(head, tail)(outputs, disease, variety, diseases).item()
 def per_row(outputs, disease, variety, diseases): return cross(outputs[:, :diseases], disease, reduction='none') + cross(outputs[:, diseases:], variety, reduction='none')
+def detached(outputs, disease, variety, diseases): return cross(outputs[:, :diseases], disease) + cross(outputs[:, diseases:].detach(), variety)
+def detached_first(outputs, disease, variety, diseases): return cross(outputs[:, :diseases].detach(), disease) + cross(outputs[:, diseases:], variety)
+def half_detached(outputs, disease, variety, diseases): return .5*sum_of(head, tail)(outputs, disease, variety, diseases) + .5*sum_of(head, tail)(outputs.detach(), disease, variety, diseases)
+def fixed(columns):
+    def two_losses(outputs, disease, variety, diseases): return cross(outputs[:, :columns], disease) + cross(outputs[:, columns:], variety)
+    return two_losses
+
+
 def softmax_twice(outputs, disease, variety, diseases): return cross(outputs[:, :diseases].softmax(1), disease) + cross(outputs[:, diseases:].softmax(1), variety)
 
 
@@ -87,15 +95,19 @@ def one_row(loss, width):
 WRONG = {
     '13-slice': [(one_column, 'one column, shape [n]'), (sum_of(head, tail, lambda one, other: one), 'diseases alone'), (sum_of(head, tail, lambda one, other: other), 'varieties alone'), (sum_of(head, tail, lambda one, other: (one + other)/2), 'mean of the two'),
                  (sum_of(head, tail, lambda one, other: one*other), 'multiply'), (sum_of(everything, everything), 'share one softmax'), (one_softmax, 'share one softmax'), (sum_of(head, everything), 'varieties sees all columns'), (sum_of(everything, tail), 'diseases sees all columns'),
-                 (sum_of(tail, head), 'exchanged'), (three_columns, 'for any number of diseases'), (summed, 'sum over the rows'), (as_number, 'no gradient can flow'), (per_row, 'Take the mean over the rows'), (softmax_twice, 'softmax too many'), (sum_of(head, tail, lambda one, other: one - other), 'wrong sign')],
+                 (sum_of(tail, head), 'exchanged'), (three_columns, 'for any number of diseases'), (summed, 'sum over the rows'), (as_number, 'no gradient can flow'), (per_row, 'Take the mean over the rows'), (softmax_twice, 'softmax too many'), (sum_of(head, tail, lambda one, other: one - other), 'wrong sign'),
+                 (detached, 'columns of the varieties'), (detached_first, 'columns of the diseases'), (half_detached, 'not that of the two losses'), (fixed(3), 'a number instead of `diseases`'), (fixed(10), 'a number instead of `diseases`'), (sum_of(head, tail, lambda one, other: (one, other)), 'Add the two losses')],
     '13-recall': [(plain, 'plain accuracy'), (with_empty, '0 / 0'), (empty_as_zero, 'divide by all classes'), (by_count, 'divide by zero'), (total, 'sum the recalls'), (error, 'balanced error'), (of_answers, 'Class 4 occurs'), (precision, 'mean of precisions'),
                   (lambda outputs, variety: torch.stack(recalls(outputs, variety, variety.unique())), 'One number'), (lambda outputs, variety: torch.stack(recalls(outputs, variety, variety.unique())).max(), 'recall of one class'),
-                  (lambda outputs, variety: sum(recalls(outputs, variety, [0, 1, 3, 4]))/4, 'count the classes anew')],
+                  (lambda outputs, variety: sum(recalls(outputs, variety, [0, 1, 3, 4]))/4, 'count the classes anew'),
+                  (lambda outputs, variety: recalls(outputs, variety, variety.unique()), 'mean over the classes')],
     '13-age': [(age(take=lambda outputs, column: outputs[:, [column]]), 'become [n, n]'), (in_days, 'days squared'), (age(scale=lambda age, mean, std: age), 'not scaled'), (age(scale=lambda age, mean, std: age - mean), 'do not divide'), (age(scale=lambda age, mean, std: age/std), 'do not subtract'),
                (age(scale=lambda age, mean, std: (age - mean)/std**2), 'variance'), (scaled_twice, 'scale the output too'), (age(lambda out, z: (out - z).abs().mean()), 'absolute error'), (age(lambda out, z: (out - z).square().sum()), 'sum over the rows'), (age(lambda out, z: (out - z).square().mean().sqrt()), 'the root'),
                (age(lambda out, z: (out - z).mean().square()), 'Square first'), (age(lambda out, z: (out - z[:, None]).square().mean(), take=lambda outputs, column: outputs[:, column:]), 'More than one column'), (age(take=lambda outputs, column: outputs[:, -1]), 'last column'), (of_batch, 'of this batch'),
                (in_place, 'changed the ages'), (age(lambda out, z: (out - z).square()), 'mean over the rows'), (age(lambda out, z: (out - z).square().mean().item()), 'no gradient can flow')],
     '13-columns': [(no_request, 'requires_grad'), (no_backward, 'backward'), (never, 'never calls the loss'), (one_row, r'shape [8, width]'), (columns(lambda g: g.abs().sum(0) > 0), 'yes or no'), (columns(lambda g: g.abs().sum(0).nonzero().tolist()), 'list in a list'),
                    (columns(lambda g: g.nonzero()[:, 1].tolist()), 'several times'), (columns(lambda g: (g.abs().sum(0) == 0).nonzero().flatten().tolist()), 'without a gradient'), (columns(lambda g: list(range(g.shape[1]))), 'all columns'),
-                   (columns(lambda g: g.abs().sum(1).nonzero().flatten().tolist()), 'Sum over the rows'), (columns(lambda g: g.abs().sum(0).nonzero().flatten().tolist(), torch.zeros), 'random outputs'), (columns(lambda g: [0, 1]), 'it should be')],
+                   (columns(lambda g: g.abs().sum(1).nonzero().flatten().tolist()), 'Sum over the rows'), (columns(lambda g: g.abs().sum(0).nonzero().flatten().tolist(), torch.zeros), 'random outputs'), (columns(lambda g: [0, 1]), 'it should be'),
+                   (columns(lambda g: g.sum(0).nonzero().flatten().tolist()), 'Absolute values first'), (columns(lambda g: g[0].nonzero().flatten().tolist()), 'Look at all rows'), (columns(lambda g: g.abs().sum(0).nonzero().flatten().tolist(), torch.ones), 'Start from random outputs'),
+                   (columns(lambda g: (g.amax(0) > 0).nonzero().flatten().tolist()), 'Look at all rows')],
 }

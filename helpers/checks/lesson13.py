@@ -7,21 +7,22 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/checks_lesso
 # %% auto #0
 __all__ = ['check_slice', 'check_recall', 'check_age', 'check_columns']
 
-# %% ../../nbs/backstage/checks_lesson13.ipynb #f15b69c3
+# %% ../../nbs/backstage/checks_lesson13.ipynb #f1097da9
 import torch
 import torch.nn.functional as F
 
 from ..exercises import Hint, exercise, near
 
 
-def _number(got):
+def _number(got, several='Take the mean over the rows.'):
     "The answer as a tensor without dimensions; a hint if it is not one number."
+    if isinstance(got, (list, tuple)): raise Hint(f'One number is asked for; you return {len(got)} things in a {type(got).__name__}. {several}')
     got = torch.as_tensor(got)
-    if got.numel() != 1: raise Hint(f'One number is asked for; yours has shape {list(got.shape)}. Take the mean over the rows.')
+    if got.numel() != 1: raise Hint(f'One number is asked for; yours has shape {list(got.shape)}. {several}')
     if got.isnan().any(): raise Hint('Your result is nan. Is something divided by zero, or a mean taken over nothing?')
     return got.reshape(())
 
-# %% ../../nbs/backstage/checks_lesson13.ipynb #6e24ee6f
+# %% ../../nbs/backstage/checks_lesson13.ipynb #1cdf67ae
 @exercise('13-slice', 'the losses of two targets on their slices')
 def check_slice(two_losses):
     generator = torch.Generator().manual_seed(0)
@@ -29,16 +30,21 @@ def check_slice(two_losses):
         outputs = torch.randn(9, diseases + varieties, generator=generator, dtype=torch.float64)
         first, second = torch.randint(diseases, (9,), generator=generator), torch.randint(varieties, (9,), generator=generator)
         given = outputs.clone().requires_grad_()
-        try: got = _number(two_losses(given, first, second, diseases))
+        try: got = two_losses(given, first, second, diseases)
         except RuntimeError as error:
             if 'floating point type for target' in str(error): raise Hint('The error is about the targets, the mistake is in the outputs: `[:, diseases]` is one column, shape [n]. A range of columns has a colon: `[:, :diseases]`.') from None
             raise
         except IndexError as error:
-            if 'out of bounds' in str(error): raise Hint('A class number does not fit its slice. Are the slices exchanged? The first `diseases` columns are for the diseases, all others for the varieties.') from None
+            if 'out of bounds' in str(error): raise Hint('A class number does not fit its slice. Did you write a number instead of `diseases`? Or are the slices exchanged? The first `diseases` columns are for the diseases, all others for the varieties, however many there are.') from None
             raise
+        got = _number(got, 'Add the two losses.' if isinstance(got, (list, tuple)) else 'Take the mean over the rows.')
         one, other = F.cross_entropy(outputs[:, :diseases], first), F.cross_entropy(outputs[:, diseases:], second)
         if near(got.detach(), one + other):
             if not got.requires_grad: raise Hint('The number is right, but no gradient can flow back from it. Return the tensor; no `.item()`, no `float`.')
+            slope = torch.autograd.grad(got, given)[0]
+            if not slope[:, diseases:].any() or not slope[:, :diseases].any(): raise Hint(f'The number is right, but no gradient reaches the columns of the {"diseases" if slope[:, diseases:].any() else "varieties"}. Is there a `detach` or `no_grad` too many?')
+            asked = outputs.clone().requires_grad_()
+            if not near(slope, torch.autograd.grad(F.cross_entropy(asked[:, :diseases], first) + F.cross_entropy(asked[:, diseases:], second), asked)[0]): raise Hint('The number is right, but its gradient is not that of the two losses. Is a part detached?')
             continue
         whole = [F.cross_entropy(outputs, first), F.cross_entropy(outputs, second), F.cross_entropy(outputs, second + diseases)]
         got = got.detach()
@@ -55,7 +61,7 @@ def check_slice(two_losses):
         if near(got, one - other) or near(got, -one - other): raise Hint('There is a wrong sign: both losses are added.')
         raise Hint(f'With {diseases} diseases and {varieties} varieties it should be {one + other:.4f}; yours is {float(got):.4f}. Is the first slice `[:, :diseases]`, for any number of diseases?')
 
-# %% ../../nbs/backstage/checks_lesson13.ipynb #030beb12
+# %% ../../nbs/backstage/checks_lesson13.ipynb #5831b8a3
 @exercise('13-recall', 'balanced accuracy of the second target')
 def check_recall(balanced_accuracy):
     truth = torch.tensor([0]*12 + [1]*4 + [3]*2 + [4]*2)  # class 2 does not occur
@@ -66,7 +72,7 @@ def check_recall(balanced_accuracy):
     try: got = balanced_accuracy(outputs.clone(), truth)
     except ZeroDivisionError: raise Hint('You divide by zero: class 2 does not occur in `variety`. The mean goes over the classes that occur.') from None
     if torch.as_tensor(got).numel() == 1 and torch.as_tensor(got).isnan().any(): raise Hint('Your result is nan: class 2 does not occur in `variety`, so its recall is 0 / 0. The mean goes over the classes that occur.')
-    got = _number(got).float()
+    got = _number(got, 'Take the mean over the classes.').float()
     if not near(got, right):
         precisions = [float((truth[said == n] == n).float().mean()) for n in said.unique().tolist()]
         if near(got, (said == truth).float().mean()): raise Hint('That is plain accuracy, a mean over pictures. Take the mean over the pictures of each class, then the mean of these.')
@@ -109,7 +115,7 @@ def check_age(age_loss):
         if near(got, (out - (age - age.mean())/age.std()).square().mean()) or near(got, (out - (age - age.mean())/age.std(correction=0)).square().mean()): raise Hint('You scale by the mean and deviation of this batch, so the same age means something else in each batch. Use `mean` and `std`.')
         raise Hint(f'With column {column}, mean {mean:g} and deviation {std:g} it should be {float(right):.4f}; yours is {float(got):.4f}.')
 
-# %% ../../nbs/backstage/checks_lesson13.ipynb #3b252a98
+# %% ../../nbs/backstage/checks_lesson13.ipynb #07bc58b1
 @exercise('13-columns', 'which columns a loss trains')
 def check_columns(trained_columns):
     first, second = torch.tensor([0, 2, 1, 1, 0, 2, 1, 0]), torch.tensor([0, 0, 3, 1, 0, 2, 0, 0])
@@ -117,7 +123,14 @@ def check_columns(trained_columns):
     def notes(outputs): return F.cross_entropy(outputs[:, 3], first.float()) + F.cross_entropy(outputs[:, 3:], second)
     def both(outputs): return good(outputs) + F.cross_entropy(outputs[:, 3:], second)
     def gap(outputs): return outputs[:, 1].square().mean() + outputs[:, 6].abs().mean()
-    for loss, right, what in ((good, [0, 1, 2], 'a loss on the first three of 7 columns'), (notes, [3, 4, 5, 6], 'the loss of the notes, which forgets the first three of 7'), (both, list(range(7)), 'a loss on all 7 columns'), (gap, [1, 6], 'a loss on columns 1 and 6 of 7')):
+    def cancelling(outputs): return outputs[0, 1] - outputs[1, 1]
+    def last_row(outputs): return -outputs[-1, 4]
+    def equal(outputs): return (outputs[:, 5] - outputs[:, 2]).square().mean()
+    missed = {cancelling: 'The gradients of this column are 1 and -1 and cancel in a sum. Absolute values first.',
+              last_row: 'The gradient arrives in the last row alone, and is negative. Look at all rows, and at absolute values.',
+              equal: 'At outputs that are all equal, this loss has a gradient of zero. Start from random outputs.'}
+    for loss, right, what in ((good, [0, 1, 2], 'a loss on the first three of 7 columns'), (notes, [3, 4, 5, 6], 'the loss of the notes, which forgets the first three of 7'), (both, list(range(7)), 'a loss on all 7 columns'), (gap, [1, 6], 'a loss on columns 1 and 6 of 7'),
+                              (cancelling, [1], 'outputs[0, 1] - outputs[1, 1]'), (last_row, [4], '-outputs[-1, 4]'), (equal, [2, 5], 'the squared difference of columns 2 and 5')):
         shapes = []
         def asked(outputs):
             if not torch.is_tensor(outputs) or list(outputs.shape) != [8, 7]: raise Hint(f'The loss wants outputs of shape [8, width], here [8, 7]; it got {list(outputs.shape) if torch.is_tensor(outputs) else type(outputs).__name__}.')
@@ -144,5 +157,6 @@ def check_columns(trained_columns):
         if sorted(set(got)) == [c for c in range(7) if c not in right]: raise Hint('These are the columns without a gradient. Those with one are asked for.')
         if len(got) == 7 and right != list(range(7)) and got == list(range(7)): raise Hint(f'You return all columns for {what}. Look where the gradient is not zero.')
         if got and max(got) > 6: raise Hint('You count something else than columns. Sum over the rows: dimension 0.')
+        if set(got) < set(right) and loss in missed: raise Hint(f'For the loss {what} it should be {right}; yours is {got}. {missed[loss]}')
         if set(got) < set(right): raise Hint(f'For {what} it should be {right}; yours is {got}. Can gradients of a column cancel in your sum? Absolute values first; and start from random outputs.')
         raise Hint(f'For {what} it should be {right}; yours is {got}.')
