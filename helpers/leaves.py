@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/leaves.html.
 # %% auto #0
 __all__ = ['render_paddy', 'textures']
 
-# %% ../nbs/backstage/leaves.ipynb #0f20f4de
+# %% ../nbs/backstage/leaves.ipynb #6b8b601a
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-# %% ../nbs/backstage/leaves.ipynb #0d1113a2
+# %% ../nbs/backstage/leaves.ipynb #fda010bd
 _VARIETIES = {  # red, green, blue; half width (pixels), lean (radians), bend (pixels), contrast of the veins, reaction
     'ADT45': (.38, .62, .16, 9., .35, 14., .10, 0.), 'AndraPonni': (.28, .56, .24, 11., .25, 8., .05, .8), 'AtchayaPonni': (.46, .66, .12, 8., .45, 20., .18, -.6), 'IR20': (.33, .52, .30, 7.5, .2, 6., .22, .4),
     'KarnatakaPonni': (.30, .64, .10, 12., .3, 18., .12, -.9), 'Onthanel': (.50, .62, .24, 9., .6, 26., .06, .6), 'Ponni': (.36, .68, .22, 10., .4, 12., .20, -.3), 'RR': (.42, .50, .14, 8., .3, 22., .26, .9),
@@ -29,9 +29,9 @@ _LESIONS = {  # how many; half length and half width (pixels); shape (1 spindle,
     'brown_spot': (11, 3.2, 2.6, 2, (.30, .17, .08), (.72, .62, .16), 1.7), 'blast': (5, 13., 5., 1, (.70, .68, .58), (.36, .20, .09), 1.7), 'bacterial_leaf_streak': (8, 17., 1.3, 2, (.62, .40, .12), (.74, .66, .22), 1.8),
     'hispa': (10, 13., 1.1, 2, (.95, .95, .88), (.66, .76, .52), 1.7), 'downy_mildew': (13, 5., 2.2, 2, (.84, .86, .56), (.66, .76, .36), 1.6)}
 _STRAW, _ORANGE, _BROWN = (.86, .80, .52), (.84, .58, .14), (.60, .46, .26)
-_HEIGHT, _WIDTH, _MARGIN = 128, 96, 2  # of a picture; what a frame may be shifted by
+_HEIGHT, _WIDTH, _MARGIN = 128, 96, 2  # of a picture; what is drawn around it, so that frames can be shifted
 
-# %% ../nbs/backstage/leaves.ipynb #1561ced9
+# %% ../nbs/backstage/leaves.ipynb #552ada92
 class _Brush:
     "Pictures [n, 3, height, width] that are painted on together, one column of random numbers for each."
     def __init__(self, n, height, width, rng):
@@ -66,7 +66,7 @@ def _nearest(brush, along, across, wide, length, count, a, b, shape):
         torch.minimum(nearest, (du*du + dv*dv).sqrt_() if shape == 2 else du.abs_() + dv.abs_(), out=nearest)
     return nearest
 
-# %% ../nbs/backstage/leaves.ipynb #aebf7c6a
+# %% ../nbs/backstage/leaves.ipynb #1809fdaa
 @contextmanager
 def _one_thread():
     "PyTorch on one thread for a while."
@@ -75,7 +75,7 @@ def _one_thread():
     try: yield
     finally: torch.set_num_threads(threads)
 
-# %% ../nbs/backstage/leaves.ipynb #469f4c4e
+# %% ../nbs/backstage/leaves.ipynb #6a1dbe8c
 def _sicken(colours, disease, brush, blade, length, reaction, severity):  # of one leaf: its colours [n, 3, height, width], its coordinates
     "The colours of a leaf with the marks of a disease."
     along, across, wide, _ = blade
@@ -103,7 +103,7 @@ def _panicle(picture, brush, colour, amount):  # amount: 1 where there is one, [
     picture = _mix(picture, (.32, .26, .12), ((1.45 - grains)*2).clamp(0, .7)*amount)
     return _mix(picture, colour, ((1.05 - grains)*2.5).clamp(0, 1)*amount)
 
-# %% ../nbs/backstage/leaves.ipynb #14997eb1
+# %% ../nbs/backstage/leaves.ipynb #4342e928
 def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, days [n]
     "One picture [3, height, width] of each plant, with a margin around, between 0 and 1."
     n, height, width = len(age), _HEIGHT + 2*_MARGIN, _WIDTH + 2*_MARGIN
@@ -142,7 +142,7 @@ def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, da
     picture = picture*light[:, None]*front.draw(.92, 1.08, 3, 1, 1)
     return _mix(picture, F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False), front.draw(0, 1)).clamp_(0, 1)
 
-# %% ../nbs/backstage/leaves.ipynb #73a806d9
+# %% ../nbs/backstage/leaves.ipynb #9a78eafc
 def _plan(total, rng):  # pictures
     "Disease, variety, age and plant of each picture, by disease."
     counts, rows, plant = np.diff(np.round(total*np.cumsum([0, *_SHARES.values()])).astype(int)), [], 0
@@ -173,7 +173,7 @@ def render_paddy(
         for disease, rows in table.groupby('label'):
             plants = rows.drop_duplicates('plant')
             pictures = _plants(disease, plants.variety.tolist(), plants.age.tolist(), brush)
-            corners = torch.randint(0, 2*_MARGIN + 1, (len(rows), 2), generator=brush).tolist()
+            corners = torch.randint(0, 2*_MARGIN, (len(rows), 2), generator=brush).tolist()
             frames = torch.stack([pictures[k, :, y:y + _HEIGHT, x:x + _WIDTH] for k, (y, x) in zip(plants.plant.searchsorted(rows.plant), corners)])
             frames = frames*(.94 + .12*torch.rand(len(rows), 3, 1, 1, generator=brush)) + .03*torch.randn(frames.shape, generator=brush)
             for row, frame in zip(rows.itertuples(), (frames.clamp_(0, 1)*255).byte().permute(0, 2, 3, 1).numpy()):
@@ -186,7 +186,7 @@ def render_paddy(
         whole.replace(folder)
     return table
 
-# %% ../nbs/backstage/leaves.ipynb #5878b089
+# %% ../nbs/backstage/leaves.ipynb #2a2cd9b1
 def _pattern(kind, x, y, draw):  # one of 10; coordinates (pixels, from a point near the middle); random numbers [n, 1, 1]
     "How much each pixel belongs to the figure, not to the ground: [n, size, size], 0 to 1."
     period, turn = draw(7, 20), draw(0, 6.3)
@@ -221,8 +221,8 @@ def textures(
         figure = _pattern(kind % 10, x*torch.cos(tilt) - y*torch.sin(tilt), x*torch.sin(tilt) + y*torch.cos(tilt), brush.draw)
         strong, middle, weak = brush.draw(.5, 1, 1, 1), brush.draw(.1, .8, 1, 1), brush.draw(0, .3, 1, 1)
         colour = torch.stack([strong, middle*strong, weak] if kind < 10 else [weak, strong, middle], 1)
-        ground = brush.draw(0, .9, 3, 1, 1) + F.interpolate(brush.draw(-.15, .15, 3, 6, 6), (size, size), mode='bilinear')
-        picture = _mix(ground, colour, figure*brush.draw(.6, 1)) + .06*torch.randn(brush.n, 1, size, size, generator=rng)
+        ground = torch.where(brush.draw(0, 1, 1, 1, 1) < .5, brush.draw(0, .4, 3, 1, 1), brush.draw(.7, 1, 3, 1, 1)) + F.interpolate(brush.draw(-.15, .15, 3, 6, 6), (size, size), mode='bilinear')
+        picture = _mix(ground, colour, figure*brush.draw(.75, 1)) + .06*torch.randn(brush.n, 1, size, size, generator=rng)
         pictures[kinds == kind] = (picture.clamp_(0, 1)*255).byte()
     order = torch.randperm(n, generator=rng)
     return pictures[order], kinds[order]

@@ -7,21 +7,21 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/rice.html.md
 # %% auto #0
 __all__ = ['hold_back', 'probabilities', 'Trained', 'train']
 
-# %% ../nbs/backstage/rice.ipynb #2c8a8e01
+# %% ../nbs/backstage/rice.ipynb #acf1e5cb
 import contextlib, os, time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from .accumulate import accelerator_here
+from .devices import accelerator_here
 from .images import Paddy, look_alikes, paddy, thumbnails
 from .memory import clean_up, rescue, smallest_accum
 from .settings import settings
 from .train import History, accuracy, fit, one_cycle
 from .vision import Net, PictureBatches, fine_tune, param_groups, save_net, unfreeze
 
-# %% ../nbs/backstage/rice.ipynb #eebee660
+# %% ../nbs/backstage/rice.ipynb #76e7d9e4
 def hold_back(
     data: Paddy,  # of `paddy`
     seed: int = 0,  # of the draw
@@ -46,7 +46,7 @@ def probabilities(
     half = torch.autocast('cuda', torch.float16, enabled=batches.device.type == 'cuda')
     with half: return torch.cat([net(xb).float().softmax(-1).cpu() for xb, _ in batches])
 
-# %% ../nbs/backstage/rice.ipynb #10463a2a
+# %% ../nbs/backstage/rice.ipynb #e79907a3
 @dataclass
 class Trained:
     "What `train` gives back."
@@ -63,7 +63,7 @@ class Trained:
 
     def __repr__(self): return f'{self.net.arch}, {self.net.size[0]}×{self.net.size[1]} pixels: accuracy {self.accuracy:.3f} on {len(self.y)} pictures held back, trained in {self.seconds:.0f} s'
 
-# %% ../nbs/backstage/rice.ipynb #bc44c5bd
+# %% ../nbs/backstage/rice.ipynb #2bb76bbc
 def train(
     arch: str,  # body, by timm's name
     size=128,  # of the pictures that the net sees: a number, or (height, width)

@@ -243,5 +243,6 @@ def one_cycle(
         return dict(lr=cosine(peak, peak/final, part), momentum=cosine(*momenta[1:], part))
     return schedule
 
-# %% ../nbs/11_gradient_accumulation.ipynb #7db18b62
-from .accumulate import Accumulator, Devices
+# %% ../nbs/11_gradient_accumulation.ipynb #d53e0a13
+from .accumulate import Accumulator
+from .devices import Devices

@@ -12,7 +12,7 @@ from torch import nn
 
 from helpers import optim
 from helpers.train import Accumulator, Batches, Devices, evaluate, fit, one_cycle
-from helpers.accumulate import Share
+from helpers.devices import Share
 
 OPTIMIZERS = {'SGD': lambda p: optim.SGD(p, .1, momentum=.9), 'Adam': lambda p: optim.Adam(p, 1e-2),
               'torch SGD': lambda p: torch.optim.SGD(p, .1, momentum=.9), 'torch AdamW': lambda p: torch.optim.AdamW(p, 1e-2)}
