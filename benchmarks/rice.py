@@ -23,7 +23,7 @@ from helpers.vision import Net, PictureBatches, fine_tune
 
 CSV = Path(__file__).resolve().parent.parent/'data'/'rice.csv'
 COLUMNS = ['net', 'split', 'fold', 'seed', 'what', 'accuracy', 'n', 'low', 'high', 'size', 'epochs', 'device', 'versions', 'date']
-RATES = {'vit_tiny_patch16_224': slice(4e-4, 4e-3), 'mobilenetv2_100': slice(1e-3, 1e-2)}  # chosen on a part of the first fold's training part
+RATES = {'vit_tiny_patch16_224': slice(4e-4, 4e-3), 'mobilenetv2_100': slice(1e-3, 1e-2)}  # from a few trials, scored on one random fold
 ITEM, SIZE, EPOCHS = 144, 128, 5  # side of the decoded pictures, of what the net sees; epochs with all layers, after one with the head alone
 RECIPES = {'fine-tuned': dict(), 'frozen head': dict(epochs=0, frozen_epochs=EPOCHS + 1), 'from scratch': dict(lr=2e-3, epochs=EPOCHS + 1, frozen_epochs=0)}
 VIT, MOBILE = RATES

@@ -18,7 +18,7 @@ REDRAW = 2  # seconds until a moved control shows its picture
 # Lessons with live figures, and the controls that must be there and change the picture. Others that are found are tried as well.
 CONTROLS = {'01': {'rate', 'epochs', 'batch'}, '03': {'optimizer', 'rate', 'momentum'}, '04': {'peak rate', 'warm-up', 'lowest momentum'}, '05': {'fish', 'temperature', 'right class'},
             '06': {'degree', 'wd', 'points'}, '07': {'rows', 'which row'}, '08': {'title', 'across', 'up', 'neighbours'},
-            '11': {'model'}}
+            '11': {'model', 'size', 'batch', 'accum', 'precision', 'optimizer'}}
 LESSONS = sorted(path.name for path in (ROOT/'nbs').glob('[0-9][0-9]_*.ipynb') if path.name[:2] in CONTROLS)
 HARMLESS = []  # patterns of console errors that JupyterLab makes by itself and no learner notices
 
