@@ -24,6 +24,7 @@ def check_frozen(learning_parameters):
     if (shapes, frozen) != kept: raise Hint('You changed the dictionary or the set of the caller. Only read them.')
     if torch.is_tensor(got): got = got.item()
     if isinstance(got, (list, tuple, dict, set)): raise Hint('One number is asked for, the sum over all parameters that learn.')
+    if isinstance(got, str): raise Hint('That is text. Return the number itself.')
     size = {name: math.prod(shape) for name, shape in shapes.items()}
     right = sum(size[name] for name in shapes if name not in frozen)
     if got == right:
@@ -32,6 +33,7 @@ def check_frozen(learning_parameters):
     if got == sum(size[name] for name in frozen): raise Hint('You count what is frozen. Count the others.')
     if got == sum(size.values()): raise Hint('That is all of them. Leave out the names in `frozen`.')
     if got == len(shapes) - len(frozen): raise Hint('You count tensors. Count the numbers in them: the product of the shape.')
+    if got == len(frozen): raise Hint('You count the frozen names. Count the numbers in the other tensors: the product of each shape.')
     if got == right - 1: raise Hint('A tensor with the shape () holds one number, not none: `math.prod(())` is 1.')
     if got == sum(sum(shapes[name]) for name in shapes if name not in frozen): raise Hint('You add the sides of a shape. A matrix of 7 by 16 holds 7 times 16 numbers.')
     if got == sum((shapes[name] or (1,))[0] for name in shapes if name not in frozen) or got == sum((shapes[name] or (0,))[0] for name in shapes if name not in frozen): raise Hint('You count the rows. Multiply all sides of the shape.')
@@ -40,7 +42,7 @@ def check_frozen(learning_parameters):
 # %% ../../nbs/backstage/checks_lesson10.ipynb #1bfde3a0
 @exercise('10-rates', 'the rates of a slice')
 def check_rates(slice_rates):
-    first, last, n = 1e-5, 1e-2, 4
+    first, last, n = 2e-5, 6e-3, 4
     try: got = [float(rate) for rate in slice_rates(first, last, n)]
     except TypeError: raise Hint('A list of rates is asked for, one for each group.') from None
     except ZeroDivisionError: raise Hint('A division by zero: how many gaps are there between n groups?') from None
@@ -57,6 +59,8 @@ def check_rates(slice_rates):
     if same([first*(last/first)**((k + 1)/n) for k in range(n)]): raise Hint('The first group should get `first`. Between n groups there are n - 1 gaps, not n.')
     if same([last/10]*(n - 1) + [last]): raise Hint('That is slice(last), with one number. Here the rates go from `first` to `last`.')
     if same([math.log10(rate) for rate in right]): raise Hint('Those are the powers of ten. Raise 10 to them.')
+    slips = [first*((last/first)/(n - 1))**k for k in range(n)], [first*(last/first)**k/(n - 1) for k in range(n)]
+    if any(map(same, slips)): raise Hint('Brackets: Python reads a**1/b as (a**1)/b. Write the exponent in brackets, a**(1/b).')
     if same([first*10**k for k in range(n)]): raise Hint('A factor of ten each time. The factor depends on `first`, `last` and `n`.')
     raise Hint(f'For slice({first:g}, {last:g}) and {n} groups it should be {", ".join(f"{rate:.1e}" for rate in right)}; yours is {", ".join(f"{rate:.1e}" for rate in got)}.')
 
@@ -67,9 +71,17 @@ def check_pool(pool):
     places = torch.randn(2, 12, 5, generator=generator, dtype=torch.float64)
     shaped = {'NLC': places, 'NHWC': places.view(2, 3, 4, 5), 'NCHW': places.view(2, 3, 4, 5).permute(0, 3, 1, 2)}
     def both(p): return torch.cat([p.amax(1), p.mean(1)], 1)
+    def run(*given):
+        try: got = pool(*given)
+        except TypeError as error:
+            if 'return_types' in str(error) or 'tuple' in str(error): raise Hint(pair) from None
+            raise
+        if isinstance(got, tuple): raise Hint(pair)
+        return torch.as_tensor(got)
+    pair = '`max` over a dimension gives two things, the largest values and where they stand. `amax` gives the values alone.'
     for layout, x in shaped.items():
         kept = x.clone()
-        got = torch.as_tensor(pool(x.clone() if layout != 'NCHW' else x, layout))
+        got = run(x.clone() if layout != 'NCHW' else x, layout)
         if not torch.equal(x, kept): raise Hint('You changed the features of the caller. Make new ones.')
         if got.shape == (2, 5):
             if near(got, places.amax(1)) or near(got, places.mean(1)): raise Hint('Half of it: maximum and mean are asked for, side by side.')
@@ -84,7 +96,7 @@ def check_pool(pool):
         if not near(got, both(places)): raise Hint(f'Layout {layout}: maximum or mean is taken over the wrong dimension, or over some places only.')
     x = places.clone()
     x[:, :2] += 50
-    got = torch.as_tensor(pool(x, 'NLC', 2))
+    got = run(x, 'NLC', 2)
     if near(got, both(x)): raise Hint('With prefix=2 the first two tokens are no places. Leave them out.')
     if got.shape == (2, 10) and near(got, both(x[:, 1:])): raise Hint('You leave out one token whatever `prefix` says.')
     if got.shape != (2, 10) or not near(got, both(x[:, 2:])): raise Hint('Right without a prefix. With prefix=2, pool over the tokens from the third on.')
@@ -102,7 +114,10 @@ def check_step(head_step):
     chances, targets = (features @ weight.T).softmax(1), torch.nn.functional.one_hot(y, 3)
     gradient = (chances - targets).T @ features
     if near(got, weight - lr*gradient/5):
-        if not near(head_step(weight, features[:2], y[:2], 1.), weight - (chances[:2] - targets[:2]).T @ features[:2]/2): raise Hint('Right for one batch, wrong for another. Is n the number of rows of `features`?')
+        few = torch.tensor([0, 2])  # of the classes 0 and 1: the last one does not occur
+        try: other = head_step(weight, features[few], y[few], 1.)
+        except (RuntimeError, IndexError): raise Hint('Right for one batch, an error for a smaller one. A batch need not hold every class, and `one_hot(y)` makes columns only up to the largest class in it: give it the number of classes, `len(weight)`. And n is the number of rows of `features`.') from None
+        if not near(other, weight - (chances[few] - targets[few]).T @ features[few]/2): raise Hint('Right for one batch, wrong for another. Is n the number of rows of `features`?')
         return
     if near(got, weight + lr*gradient/5): raise Hint('Uphill. Descent subtracts the gradient; softmax minus target, not target minus softmax.')
     if near(got, weight - lr*gradient): raise Hint('You sum over the pictures. The loss is a mean: divide by n.')
