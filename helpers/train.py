@@ -242,3 +242,7 @@ def one_cycle(
         part = (done - warm)/(1 - warm)
         return dict(lr=cosine(peak, peak/final, part), momentum=cosine(*momenta[1:], part))
     return schedule
+
+# %% ../nbs/11_gradient_accumulation.ipynb #d53e0a13
+from .accumulate import Accumulator
+from .devices import Devices
