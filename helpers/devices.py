@@ -50,7 +50,7 @@ class Devices(Accumulator):
         return Share(batches, self.accelerator.process_index, self.world, even)
 
     def backward(self, model, xb, yb, loss, weight, full):
-        if self.net is None: self.net = torch.nn.parallel.DistributedDataParallel(model) if self.world > 1 else model
+        if self.net is None: self.net = torch.nn.parallel.DistributedDataParallel(model, find_unused_parameters=True) if self.world > 1 else model  # some timm bodies hold a norm that our head does without
         with nullcontext() if full or self.world == 1 else self.net.no_sync():  # no need to talk before the group is full
             with self.accelerator.autocast(): value = loss(self.net(xb), yb)
             self.accelerator.backward(value*weight)
