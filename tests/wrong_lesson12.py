@@ -20,6 +20,12 @@ def silent(sample, answers):
 def strict(sample, answers):
     if sample != list(answers): raise ValueError('order')
     return labels(sample, answers)
+def alphabetical(sample, answers):
+    if set(sample) != set(answers): raise ValueError(f'{set(sample) ^ set(answers)}')
+    return [answers[name] for name in sorted(sample)]
+def everything(sample, answers):
+    if set(sample) != set(answers): raise ValueError(f'{sample} and {list(answers)} differ')
+    return labels(sample, answers)
 def emptied(sample, answers):
     return [answers.pop(name) for name in sample]
 
@@ -30,9 +36,9 @@ WRONG = {
                (lambda a, p, beta=.25: (1 - beta)*a.sum(0)/4 + beta*p, 'count the copies'), (lambda a, p, beta=.25: (1 - beta)*a + beta*p, 'over the copies'), (lambda a, p, beta=.25: (1 - beta)*a[0] + beta*p, 'first copy'), (lambda a, p, beta=.25: a.mean(0) + beta*p, '1 - beta'), (in_place, 'changed the tensors')],
     '12-vote': [(lambda z: z.mean(0), 'mean logits'), (lambda z: z.mean(0).softmax(-1), 'before the softmax'), (lambda z: z.softmax(0).mean(0), 'over the models, so'), (lambda z: z.softmax(1).mean(0), 'over the pictures'), (lambda z: z.sigmoid().mean(0), 'Sigmoid'), (lambda z: z.softmax(-1).sum(0), 'You sum'),
                 (lambda z: z.softmax(-1), 'each model'), (lambda z: z.softmax(-1).mean(0).argmax(-1), 'One answer'), (lambda z: z.log_softmax(-1).mean(0), 'mean logarithms'), (lambda z: z.log_softmax(-1).mean(0).exp(), 'geometric'), (lambda z: z.softmax(-1).amax(0), 'largest'),
-                (lambda z: z.softmax(-1).mean(1), 'dimension 0'), (lambda z: z.sub_(z.amax(-1, keepdim=True)).softmax(-1).mean(0), 'changed the logits')],
+                (lambda z: z.softmax(-1).mean(1), 'dimension 0'), (lambda z: (z.exp()/z.exp().sum(-1, keepdim=True)).mean(0), 'overflows'), (lambda z: z.sub_(z.amax(-1, keepdim=True)).softmax(-1).mean(0), 'changed the logits')],
     '12-leak': [(lambda t, h, g: torch.isin(h, t).sum().item(), 'row numbers'), (lambda t, h, g: torch.isin(g[h], g[t]).float().mean().item(), 'a share'), (lambda t, h, g: len(set(g[h].tolist()) & set(g[t].tolist())), 'Four groups'), (lambda t, h, g: torch.isin(g[t], g[h]).sum().item(), 'Four groups'),
-                (lambda t, h, g: (~torch.isin(g[h], g[t])).sum().item(), 'row numbers'), (lambda t, h, g: len(h), 'all held-out rows'), (lambda t, h, g: (g[h][:, None] == g[t]).sum().item(), 'pairs'), (lambda t, h, g: torch.isin(g[h], g[t]), 'One number'), (lambda t, h, g: torch.isin(g[h], g[t]).any().item(), 'a yes')],
+                (lambda t, h, g: (~torch.isin(g[h], g[t])).sum().item(), 'row numbers'), (lambda t, h, g: len(h), 'all held-out rows'), (lambda t, h, g: (g[h][:, None] == g[t]).sum().item(), 'pairs'), (lambda t, h, g: sum(x in set(g[t]) for x in g[h]), 'a tensor in a set'), (lambda t, h, g: torch.isin(g[h], g[t]), 'One number'), (lambda t, h, g: torch.isin(g[h], g[t]).any().item(), 'a yes')],
     '12-submission': [(lambda s, a: list(a.values()), 'order of the dictionary'), (labels, 'KeyError'), (only_missing, 'belongs to no name'), (lambda s, a: [a.get(name) for name in s], 'no answer'), (lambda s, a: [a.get(name, 'normal') for name in s], 'no answer'), (counted, 'the wrong ones'), (silent, 'name it'), (strict, 'should not matter'),
-                      (emptied, 'changed what'), (lambda s, a: {name: a[name] for name in s}, 'a dictionary'), (lambda s, a: sorted(a.values()), 'sorted'), (lambda s, a: list(s), 'the names')],
+                      (alphabetical, 'alphabetical order'), (everything, 'every name'), (emptied, 'changed what'), (lambda s, a: {name: a[name] for name in s}, 'a dictionary'), (lambda s, a: sorted(a.values()), 'sorted'), (lambda s, a: list(s), 'the names')],
 }

@@ -54,6 +54,7 @@ def check_vote(vote):
     if near(got, logits.log_softmax(-1).mean(0).exp()): raise Hint('That is the geometric mean: one net that says "impossible" overrules all. Average the probabilities, not their logarithms.')
     if near(got, logits.softmax(-1).amax(0)): raise Hint('You take the largest over the models. The mean is asked for.')
     if not near(got, right): raise Hint(f'The first row should be {[round(v, 4) for v in right[0].tolist()]}; yours is {[round(float(v), 4) for v in got[0]]}.')
+    if not near(torch.as_tensor(vote(1000*logits)), (1000*logits).softmax(-1).mean(0)): raise Hint('Right for small logits, wrong for large ones: exp overflows, and a loud net is what this is about. Subtract the largest of each row first, as in lesson 05, or use softmax.')
 
 # %% ../../nbs/backstage/checks_lesson12.ipynb #k12005
 @exercise('12-leak', 'the leaking split')
@@ -65,7 +66,7 @@ def check_leak(leaks):
         except (TypeError, ValueError, RuntimeError): raise Hint(f'One number is asked for; you returned {type(got).__name__}.') from None
     train, held = [0, 3, 5, 6, 9], [1, 2, 4, 7, 8]
     got = asked(train, held)
-    if got == 0: raise Hint('Zero: do you compare row numbers? No row is in both parts; their groups are: groups[held] and groups[train].')
+    if got == 0: raise Hint('Zero: do you compare row numbers, or look for a tensor in a set? No row is in both parts; their groups are: groups[held] and groups[train]. And a set takes two tensors of one value for different things: use .tolist() first, or torch.isin.')
     if got == 1.: raise Hint('That is a share, or a yes. The *number* of held-out rows with a look-alike in the training part is asked for.')
     if got == 4: raise Hint('Four groups are on both sides. Count the held-out rows that lie in them: a group may hold out several.')
     if asked([1, 2, 9], [0]) == 2: raise Hint('You count pairs, or training rows. Row 0 is one held-out row, however many look-alikes it has.')
@@ -80,8 +81,9 @@ def check_leak(leaks):
 # %% ../../nbs/backstage/checks_lesson12.ipynb #k12006
 @exercise('12-submission', 'a submission without gaps')
 def check_submission(in_order):
-    sample, answers = ['200001.jpg', '200002.jpg', '200003.jpg', '200010.jpg'], {'200003.jpg': 'normal', '200001.jpg': 'tungro', '200010.jpg': 'hispa', '200002.jpg': 'blast'}
-    right, kept = ['tungro', 'blast', 'normal', 'hispa'], (list(sample), dict(answers))
+    answers = {'200002.jpg': 'blast', '200010.jpg': 'hispa', '200001.jpg': 'tungro', '200003.jpg': 'normal'}
+    sample = ['200003.jpg', '200001.jpg', '200010.jpg', '200002.jpg']  # neither alphabetical nor as the answers
+    right, kept = ['normal', 'tungro', 'hispa', 'blast'], (list(sample), dict(answers))
     try: got = in_order(sample, answers)
     except ValueError as error: raise Hint(f'Nothing is missing here and nothing superfluous, and your function raises: {error}. The order of the dictionary should not matter.') from None
     if (sample, answers) != kept: raise Hint('You changed what the caller gave you. Work on copies.')
@@ -89,6 +91,7 @@ def check_submission(in_order):
     try: got = list(got)
     except TypeError: raise Hint(f'A list of labels is asked for; you returned {got!r}.') from None
     if got == list(answers.values()): raise Hint('These are the labels in the order of the dictionary. The sample decides the order: look each of its names up.')
+    if got == [answers[name] for name in sorted(sample)]: raise Hint('These are the labels in alphabetical order of the names. The sample decides the order, and nobody promises that it is alphabetical.')
     if got == sorted(right): raise Hint('You sorted the labels; now nobody knows whose they are.')
     if got == sample: raise Hint('These are the names. Their labels are asked for.')
     if got != right: raise Hint(f'It should be {right}; yours is {got}.')
@@ -96,9 +99,10 @@ def check_submission(in_order):
         try: got = in_order(sample, answers)
         except ValueError as error:
             if name not in str(error): raise Hint(f'{what} is refused, as it should be. Let the message name it: {name} does not occur in "{error}".') from None
+            if all(each in str(error) for each in {*sample, *answers}): raise Hint(f'{what} is refused, as it should be, but the message lists every name. Let it name {name} alone.') from None
             return
-        except KeyError: raise Hint(f'{what} ends in a KeyError. Look for it first, and raise a ValueError that names it.') from None
-        raise Hint(f'{what} and your function returns {got}. Raise a ValueError that names it.')
-    refused('A name of the sample has no answer', sample, {name: label for name, label in answers.items() if name != '200002.jpg'}, '200002.jpg')
-    refused('An answer belongs to no name of the sample', sample[:3], answers, '200010.jpg')
-    refused('One answer is missing, another too many: as many as names, but the wrong ones', sample[:3], {name: label for name, label in answers.items() if name != '200002.jpg'}, '200002.jpg')
+        except KeyError: raise Hint(f'{what} ends in a KeyError. Look for such names first, and raise a ValueError that names it.') from None
+        raise Hint(f'{what} should be refused; your function returns {got}. Raise a ValueError that names it.')
+    refused('A name of the sample that has no answer', sample, {name: label for name, label in answers.items() if name != '200001.jpg'}, '200001.jpg')
+    refused('An answer that belongs to no name of the sample', sample[:3], answers, '200002.jpg')
+    refused('One answer too few and one too many (as many as names, but the wrong ones)', sample[:3], {name: label for name, label in answers.items() if name != '200001.jpg'}, '200001.jpg')
