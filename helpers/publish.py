@@ -35,7 +35,7 @@ def execute(
     from nbclient import NotebookClient
     notebook, start = nbformat.read(path, as_version=4), time.time()
     client = NotebookClient(notebook, timeout=timeout, kernel_name='python3', extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(Path(path).parent)}})
-    client.execute(env={'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, 'HELPERS_QUIET': '1'})  # threads that wait should leave the cores to others
+    client.execute(env={'GOMP_SPINCOUNT': '10000', **os.environ, 'HELPERS_QUIET': '1'})  # a thread that waits should soon leave its core to others
     return notebook, time.time() - start
 
 
