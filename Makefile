@@ -1,12 +1,15 @@
 # Everything goes through bootstrap.py, which sets up .venv on the first run and mends it when it has to.
 PYTHON ?= python3
 
-.PHONY: help lab test run bench export
+.PHONY: help lab test run bundle clean-copies docs bench export
 
 help:
 	@echo 'make lab      open the lessons in JupyterLab    LAB_FLAGS="--no-browser --port=8899"'
 	@echo 'make test     run the tests                     PYTEST_FLAGS="-k 02"'
-	@echo 'make run      make the copies for Kaggle and Colab, and the flashcards'
+	@echo 'make run      run every lesson without a browser, and print a table'
+	@echo 'make bundle   write each lesson as one file for Kaggle and Colab, and the flashcards, into _bundles/'
+	@echo 'make clean-copies   write the lessons without outputs and solutions, for classes, into _clean/'
+	@echo 'make docs     build the site that needs no network, in _site/'
 	@echo 'make bench    run the measurements in benchmarks/'
 	@echo 'make export   export the notebooks to helpers/ and clean them'
 	@echo
@@ -21,6 +24,15 @@ test:
 
 run:
 	@$(PYTHON) bootstrap.py run
+
+bundle:
+	@$(PYTHON) bootstrap.py bundle
+
+clean-copies:
+	@$(PYTHON) bootstrap.py clean-copies
+
+docs:
+	@$(PYTHON) bootstrap.py docs
 
 bench:
 	@$(PYTHON) bootstrap.py bench

@@ -3,7 +3,10 @@
     python bootstrap.py             set up, nothing more
     python bootstrap.py lab         open the lessons in JupyterLab
     python bootstrap.py test        run the tests
-    python bootstrap.py run         run helpers.publish
+    python bootstrap.py run         run every lesson without a browser, and print a table
+    python bootstrap.py bundle      write each lesson as one file for Kaggle and Colab, and the flashcards, into _bundles/
+    python bootstrap.py clean-copies    write the lessons without outputs and solutions, for classes, into _clean/
+    python bootstrap.py docs        build the site that needs no network, in _site/
     python bootstrap.py bench       run the measurements in benchmarks/
     python bootstrap.py export      export the notebooks to helpers/ and clean them
 
@@ -31,7 +34,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = "{}.{}".format(*sys.version_info)
 SIZE = "7 GB" if sys.platform == "linux" else "2 GB"  # on Linux PyTorch brings the CUDA libraries with it
-COMMANDS = "lab", "test", "run", "bench", "export"
+COMMANDS = "lab", "test", "run", "bundle", "clean-copies", "docs", "bench", "export"
 JUPYTERLAB_SETTINGS = {  # no question about news and no look for updates: the course works without a network
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
@@ -221,6 +224,12 @@ def command_lines(command, words):
         return [[str(python()), "-m", "pytest", *words]]
     if command == "run":
         return [[str(python()), "-m", "helpers.publish", *words]]
+    if command == "bundle":
+        return [[str(python()), "-m", "helpers.bundle", *words]]
+    if command == "clean-copies":
+        return [[str(python()), "-m", "helpers.bundle", "clean", *words]]
+    if command == "docs":
+        return [[str(python()), "-m", "helpers.site", *words]]
     if command == "bench":
         return [[str(python()), str(script), *words] for script in sorted((ROOT / "benchmarks").glob("*.py"))]
     return [[str(scripts() / "nbdev-export"), *words], [str(scripts() / "nbdev-clean")]]
