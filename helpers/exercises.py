@@ -170,7 +170,7 @@ _KEYBOARD = '''
 (function complete(tries) {
     const quiz = document.getElementById("ELEMENT"), questions = quiz ? quiz.querySelectorAll(".Quiz") : [];
     if (!questions.length) { if (tries) setTimeout(complete, 100, tries - 1); return; }
-    quiz.setAttribute("data-lm-suppress-shortcuts", "true");  // JupyterLab leaves the arrow keys to the answers
+    quiz.querySelectorAll("input").forEach(input => input.setAttribute("data-lm-suppress-shortcuts", "true"));  // JupyterLab leaves the arrow keys to them
     questions.forEach(question => {
         const [asked, answers, feedback] = [question.children[0], question.querySelector(".Answer"), question.querySelector(".Feedback")];
         answers.setAttribute("role", "radiogroup");
