@@ -166,7 +166,7 @@ def then_and_now(
 
 # %% ../nbs/backstage/exercises.ipynb #b40eb187
 _FOCUS = '<style>.Quiz label:focus-within {outline: 3px solid #e69f00; outline-offset: 2px;}</style>'
-_KEYBOARD = '''
+_KEYBOARD = """
 (function complete(tries) {
     const quiz = document.getElementById("ELEMENT"), questions = quiz ? quiz.querySelectorAll(".Quiz") : [];
     if (!questions.length) { if (tries) setTimeout(complete, 100, tries - 1); return; }
@@ -181,7 +181,7 @@ _KEYBOARD = '''
         });
     });
 })(100);
-'''
+"""
 
 
 def questions(
