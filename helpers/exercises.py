@@ -203,6 +203,7 @@ def quiz(
     try:
         from jupyterquiz import display_quiz
         asked = questions(lesson)
+        for answer in (answer for question in asked for answer in question['answers']): answer['feedback'] = f'{"Right." if answer["correct"] else "No."} {answer["feedback"]}'
     except (ImportError, FileNotFoundError) as missing: return print(f'No interactive quiz here ({missing}). The same questions stand below.')
     state = random.getstate()
     random.seed(lesson)  # jupyterquiz draws the name of its element: the same at each run

@@ -64,7 +64,7 @@ class FrontPage:
         table = ['| | lesson | minutes | exercises |', '|---|---|---:|---|']
         for file, title, subtitle, minutes, exercises in rows:
             count = sum(name in done for name in exercises)
-            state = f'**all {count} solved**' if count == len(exercises) else f'{count} of {len(exercises)} solved' if count else str(len(exercises))
+            state = f'**all&nbsp;{count}&nbsp;solved**' if count == len(exercises) else f'{count}&nbsp;of&nbsp;{len(exercises)}&nbsp;solved' if count else str(len(exercises))
             table.append(f'| {file[:2]} | **[{title}]({file})**<br>{subtitle} | {minutes} | {state} |')
         left = [row for row in rows if not done.keys() >= set(row[4])]
         begun = [row for row in left if done.keys() & set(row[4])]
