@@ -24,17 +24,8 @@ function letKeyboardScroll() {
   }
 }
 
-function nameQuizzes() {
-  for (const question of document.querySelectorAll('.Quiz')) {
-    const answers = question.querySelector('.Answer'), asked = question.querySelector('.QuestionText, .Question');
-    if (answers && asked) { answers.setAttribute('role', 'radiogroup'); answers.setAttribute('aria-label', asked.textContent.trim()); }
-    question.querySelector('.Feedback')?.setAttribute('role', 'status');
-  }
-}
-
 window.addEventListener('load', () => {
   addCopyButtons();
-  nameQuizzes();
   const ready = window.MathJax?.startup?.promise ?? Promise.resolve();
   ready.then(letKeyboardScroll);
   window.addEventListener('resize', letKeyboardScroll);
