@@ -1,7 +1,7 @@
 """Single-file copies: what they hold, and that they run where nothing of the course is installed, in an empty folder, with the network off.
 
 The environment that runs them is a real one, with links to the packages that a Kaggle or Colab user is promised here and to nothing else."""
-import ast, importlib.metadata, json, os, re, shutil, subprocess, sys, venv
+import ast, csv, importlib.metadata, json, os, re, shutil, subprocess, sys, venv
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -231,23 +231,29 @@ def required(wanted):
     return list(found.values())
 
 
-@pytest.fixture(scope='session')
-def elsewhere(tmp_path_factory):
-    "The Python of an environment in which `THERE` and what these require can be imported, and nothing else."
-    folder = tmp_path_factory.mktemp('elsewhere')/'venv'
+def environment(folder, wanted):
+    "A virtual environment with links to some of the distributions here and to what they require, and to nothing else; its Python."
     venv.create(folder, symlinks=os.name != 'nt', with_pip=False)
     python = folder/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
     [site] = map(Path, json.loads(subprocess.run([python, '-c', 'import json, site; print(json.dumps(site.getsitepackages()))'], capture_output=True, check=True).stdout))
-    ours, owners = {distribution.name for distribution in required(THERE)}, {}
+    ours, owners = {distribution.name for distribution in required(wanted)}, {}
     for distribution in importlib.metadata.distributions():
-        for file in distribution.files or ():
-            if '..' not in file.parts and file.suffix not in ('.pyc', '.pth'): owners.setdefault(file.parts[0], []).append((distribution, file))
+        is_ours = distribution.name in ours
+        for [file, *_] in csv.reader((distribution.read_text('RECORD') or '').splitlines()):  # `files` would take ten times as long
+            if not file.startswith(('/', '..')) and not file.endswith(('.pyc', '.pth')): owners.setdefault(file.split('/')[0], []).append((is_ours, distribution, file))
     for top, owned in owners.items():
-        wanted = [(distribution, file) for distribution, file in owned if distribution.name in ours]
-        links = {top: wanted[0][0].locate_file(top)} if wanted and len(wanted) == len(owned) else {file: file.locate() for _, file in wanted}  # a folder that others share is linked file by file
-        for link, real in links.items():
+        files = [(distribution, file) for is_ours, distribution, file in owned if is_ours]
+        for distribution, link in [(files[0][0], top)] if len(files) == len(owned) else files:  # a folder that others share is linked file by file
             (site/link).parent.mkdir(parents=True, exist_ok=True)
-            (site/link).symlink_to(real)
+            (site/link).symlink_to(distribution.locate_file(link))
+    return python, site
+
+
+@pytest.fixture(scope='session')
+def elsewhere(tmp_path_factory):
+    "The Python of an environment with `THERE`, in which the network is off."
+    folder = tmp_path_factory.mktemp('elsewhere')/'venv'
+    python, site = environment(folder, THERE)
     (site/'no_network.py').write_text(NO_NETWORK)
     (site/'no_network.pth').write_text('import no_network\n')
     test = f'''import importlib.util, socket
@@ -304,3 +310,126 @@ def test_inputs_of_kaggle_are_found(bundles, elsewhere, tmp_path):
     copy = run(elsewhere, nbformat.writes(copy).encode(), tmp_path, HELPERS_KAGGLE_INPUT=str(tmp_path/'input'))
     assert noise(copy) == []
     assert re.search(r"^Paddy Doctor: [\d,]+ photographs .*\(Kaggle's input\)$", printed(copy), re.M)
+
+
+# --- the buttons, and the workflow that publishes what they open
+
+WORKFLOW = yaml.safe_load((ROOT/'.github'/'workflows'/'bundles.yml').read_text(encoding='utf-8'))
+STEPS = WORKFLOW['jobs']['publish']['steps']
+
+
+@each_lesson
+def test_buttons_open_what_is_published(path, bundles):
+    "All three name the branch and the file; a lesson that is renamed must get new buttons (`make export`) before this passes."
+    [cell] = [cell for cell in nbformat.read(path, as_version=4).cells if cell.source.startswith('[Open in Colab]')]
+    owner = address().removeprefix('https://github.com/')
+    targets = [f'https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{path.name}', f'https://kaggle.com/kernels/welcome?src={address()}/blob/{BUNDLES}/{path.name}', f'{address()}/raw/{BUNDLES}/{path.name}']
+    assert re.findall(r'\]\(([^)]*)\)', cell.source) == targets and cell.source == buttons(path.name)
+    assert path.name in bundles
+
+
+def test_workflow_makes_them_without_gigabytes(tmp_path, bundles):
+    "What its first command installs is enough for its second, and both are of few megabytes; the actions are pinned by their major version."
+    assert WORKFLOW[True] == {'push': {'branches': ['main']}} and WORKFLOW['permissions'] == {'contents': 'write'}  # `on` is a truth value in YAML
+    assert all(re.fullmatch(r'actions/[\w-]+@v\d+', step['uses']) for step in STEPS if 'uses' in step)
+    [install, make] = next(step['run'] for step in STEPS if step.get('name') == 'Make them').strip().splitlines()
+    wanted = re.fullmatch(r'pip install --constraint requirements.lock ([\w ]+)', install)[1].split()
+    assert not {'torch', 'numpy', 'ipython'} & {canonicalize_name(distribution.name) for distribution in required(wanted)}
+    python, _ = environment(tmp_path/'venv', wanted)
+    course = tmp_path/'course'
+    for name in ('nbs', 'helpers', 'data'): shutil.copytree(ROOT/name, course/name, ignore=shutil.ignore_patterns('cache', 'progress.json', '__pycache__', '.ipynb_checkpoints'))
+    for name in ('pyproject.toml', 'settings.ini'): shutil.copy(ROOT/name, course)
+    program, *words = make.split()
+    assert program == 'python'
+    subprocess.run([python, *words], cwd=course, check=True, env={'PATH': os.defpath})
+    assert {path.name: path.read_bytes() for path in (course/'_bundles').iterdir()} == bundles
+
+
+def test_workflow_publishes_a_single_commit(tmp_path):
+    "Its last commands, tried with a repository of our own; what was on the branch before is gone."
+    git = lambda *words, **named: subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=b', *words], check=True, capture_output=True, text=True, **named).stdout.split()
+    hub, course = tmp_path/'hub.git', tmp_path/'course'
+    git('init', '--bare', '--initial-branch=main', str(hub))
+    git('clone', str(hub), str(course))
+    shutil.copy(ROOT/'.gitignore', course)
+    (course/'nbs').mkdir(), (course/'nbs'/'01_a.ipynb').write_text('{}')
+    git('add', '.', cwd=course), git('commit', '-m', 'lesson', cwd=course), git('push', 'origin', 'HEAD:main', cwd=course)
+    publish = next(step['run'] for step in STEPS if step.get('name') == 'Publish them')
+    for name in ('01_a.ipynb', '01_renamed.ipynb'):
+        git('clone', str(hub), str(tmp_path/name))
+        (tmp_path/name/'_bundles').mkdir()
+        for file in (name, 'flashcards.csv'): (tmp_path/name/'_bundles'/file).write_text(name)
+        subprocess.run(['bash', '-e', '-c', publish], cwd=tmp_path/name, check=True, capture_output=True, env={**os.environ, 'GITHUB_SHA': '1234'})
+        assert git('ls-tree', '-r', '--name-only', BUNDLES, cwd=hub) == [name, 'flashcards.csv'] and git('rev-list', '--count', BUNDLES, cwd=hub) == ['1']
+        assert git('show', f'{BUNDLES}:{name}', cwd=hub) == [name]
+
+
+# --- copies for classes
+
+@each_lesson
+def test_clean_copy(path):
+    "All prose and code of the lesson, and none of what was computed or gives an answer away."
+    lesson, copy = nbformat.read(path, as_version=4), b.clean(path)
+    nbformat.validate(copy)
+    code = lambda notebook: [cell.source for cell in notebook.cells if cell.cell_type == 'code']
+    assert code(copy) == code(lesson) and 'widgets' not in copy.metadata
+    assert not any(cell.outputs or cell.execution_count for cell in copy.cells if cell.cell_type == 'code')
+    prose = '\n'.join(cell.source for cell in copy.cells if cell.cell_type == 'markdown')
+    assert 'Solution' not in re.findall(r'<summary>(.*?)</summary>', prose) and 'Answer to' not in prose and 'Open in Colab' not in prose
+    folded = [title for cell in lesson.cells if not cell.source.startswith('<details><summary>The same questions') for title in re.findall('<summary>(.*?)</summary>', cell.source) if title != 'Solution']
+    assert prose.count('<details>') == prose.count('</details>') and re.findall('<summary>(.*?)</summary>', prose) == folded
+    for asked in json.loads((ROOT/'data'/'quiz'/f'{path.name[:2]}.json').read_text(encoding='utf-8')):
+        assert f'** {asked["question"]}' in prose
+        for choice in asked['answers']: assert f'- {choice["answer"]}' in prose and f'right. {choice["feedback"]}' not in prose and f'no. {choice["feedback"]}' not in prose
+    untouched = {cell.source for cell in lesson.cells if not re.search(r'<details>|Open in Colab', cell.source)}
+    assert untouched <= {cell.source for cell in copy.cells}
+
+
+def test_clean_copies_are_written(tmp_path, monkeypatch, capsys):
+    "A notebook of an older name is removed; other files are left alone."
+    (tmp_path/'old.ipynb').write_text('{}'), (tmp_path/'marks.txt').write_text('mine')
+    b.write(tmp_path, {'new.ipynb': b'{}'})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['marks.txt', 'new.ipynb'] and 'new.ipynb: 0.00 MB' in capsys.readouterr().out
+
+
+# --- flashcards
+
+def imported_by_anki(collection, path):
+    "What Anki's own import makes of a file: the log, with all settings as the file's header has them."
+    from anki.collection import ImportCsvRequest
+    return collection.import_csv(ImportCsvRequest(path=str(path), metadata=collection.get_csv_metadata(str(path), None))).log
+
+
+@pytest.fixture
+def collection(tmp_path):
+    from anki.collection import Collection
+    collection = Collection(str(tmp_path/'collection.anki2'))
+    yield collection
+    collection.close()
+
+
+def test_anki_reads_every_question(collection, bundles, tmp_path):
+    (tmp_path/'flashcards.csv').write_bytes(bundles['flashcards.csv'])
+    asked = {path.stem: json.loads((ROOT/'data'/'quiz'/f'{path.name[:2]}.json').read_text(encoding='utf-8')) for path in LESSONS}
+    total = sum(map(len, asked.values()))
+    log = imported_by_anki(collection, tmp_path/'flashcards.csv')
+    assert len(log.new) == collection.note_count() == collection.card_count() == total == 124
+    again = imported_by_anki(collection, tmp_path/'flashcards.csv')
+    assert len(again.new) == 0 and collection.note_count() == total
+    for lesson, questions in asked.items():
+        notes = [collection.get_note(n) for n in collection.find_notes(f'"tag:whats-inside-a-neural-net::{lesson}"')]
+        assert len(notes) == len(questions)
+    note = collection.get_note(collection.find_notes('')[0])
+    assert note.keys() == ['Front', 'Back'] and collection.decks.name(note.cards()[0].did) == "What's Inside a Neural Net?"
+
+
+def test_anki_keeps_every_character(collection, tmp_path):
+    "Quotes, commas, line ends, what HTML means by its own characters, and code."
+    from html import unescape
+    hard = ['"quoted", and; more', 'two\nlines', '<b>not bold</b> & 1 < 2 &lt; 3', "loss.backward()\nxb @ w[:, None]  # 'all'", '#html:false']
+    quiz = {'01_a': [{'question': text, 'answers': [{'answer': f'yes {text}', 'correct': True, 'feedback': text}, {'answer': 'no', 'correct': False, 'feedback': text}]} for text in hard]}
+    (tmp_path/'cards.csv').write_text(b.flashcards(quiz), encoding='utf-8')
+    assert len(imported_by_anki(collection, tmp_path/'cards.csv').new) == len(hard)
+    seen = lambda field: unescape(re.sub(r'</?(ul|li|b)>', '', field.replace('<br>', '\n')))
+    notes = {seen(note['Front']): seen(note['Back']) for note in (collection.get_note(n) for n in collection.find_notes(''))}
+    assert notes == {f'{text}yes {text}no': f'yes {text}\n{text}no: no. {text}' for text in hard}
