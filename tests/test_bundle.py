@@ -150,7 +150,7 @@ def test_unpacked_files_come_first(unpack, tmp_path):
     "Also where another package of that name stands on the path, or has been imported."
     (tmp_path/'here'/'helpers.py').write_text('made_by = "somebody"')
     sys.path.insert(0, str(tmp_path/'here'))
-    assert unpack() == "The course's package is here: 2 modules, versions fit. Your settings are in whats-inside-a-neural-net/settings.ini.\n"
+    assert unpack() == "The course's package is here: 2 modules, versions fit. They are in the folder whats-inside-a-neural-net, beside settings.ini.\n"
     import helpers
     assert helpers.made_by == 'the copy' and helpers.__file__.startswith(str(unpack.folder))
 
@@ -290,7 +290,7 @@ def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
     assert noise(copy) == []
     shown = printed(copy)
     assert 'Warning' not in shown
-    assert re.fullmatch(r"The course's package is here: \d+ modules, versions fit\. Your settings are in whats-inside-a-neural-net/settings\.ini\.\n", cell_of(copy).outputs[0].text)
+    assert re.fullmatch(r"The course's package is here: \d+ modules, versions fit\. They are in the folder whats-inside-a-neural-net, beside settings\.ini\.\n", cell_of(copy).outputs[0].text)
     assert not re.search(r'^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d', shown, re.M)
     if wanted := STAND_IN[path.name[:2]]: assert re.search(rf'^stand-in {wanted}: \d', shown, re.M)
     assert 'solved.' not in shown and shown.count(': not ') >= 3, 'the starters of the exercises should run and be unsolved'
