@@ -146,7 +146,7 @@ def unpack(
               '(on Kaggle, switch Internet on for it, or choose the latest environment), then restart the kernel.')
     else:
         modules = sum(file.startswith('helpers/') and file.endswith('.py') for file in files)
-        print(f'The course\'s package is here: {modules} modules, versions fit. They are in the folder {name if folder.parent == Path.cwd() else folder}, beside settings.ini.')
+        print(f'The course\'s package is here, in {name if folder.parent == Path.cwd() else folder}: {modules} modules, versions fit.')
 
 # %% ../nbs/backstage/bundle.ipynb #f56362a7
 def _quoted(text):

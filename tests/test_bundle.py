@@ -92,7 +92,7 @@ def test_holds_what_it_needs(bundles, path):
 def test_holds_no_more(bundles):
     holds = {path.name[:2]: set(files_of(cell_of(notebook(bundles[path.name])))) for path in LESSONS}
     modules = lambda lesson: {name[8:-3] for name in holds[lesson] if name.startswith('helpers/') and not name.startswith('helpers/checks/')} - {'__init__'}
-    assert modules('01') == {'data', 'exercises', 'figures', 'settings'}
+    assert modules('01') == {'data', 'exercises', 'figures', 'front', 'settings'}
     assert 'vision' not in modules('08') and 'ratings' in modules('08') and 'ratings' not in modules('03') and {'vision', 'leaves', 'images', 'weights'} <= modules('12')
     for lesson, files in holds.items():
         assert [name for name in files if 'helpers/checks/lesson' in name] == [f'helpers/checks/lesson{lesson}.py'] and not {'helpers/publish.py', 'helpers/bundle.py', 'helpers/_modidx.py'} & files
@@ -150,7 +150,7 @@ def test_unpacked_files_come_first(unpack, tmp_path):
     "Also where another package of that name stands on the path, or has been imported."
     (tmp_path/'here'/'helpers.py').write_text('made_by = "somebody"')
     sys.path.insert(0, str(tmp_path/'here'))
-    assert unpack() == "The course's package is here: 2 modules, versions fit. They are in the folder whats-inside-a-neural-net, beside settings.ini.\n"
+    assert unpack() == "The course's package is here, in whats-inside-a-neural-net: 2 modules, versions fit.\n"
     import helpers
     assert helpers.made_by == 'the copy' and helpers.__file__.startswith(str(unpack.folder))
 
@@ -290,7 +290,7 @@ def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
     assert noise(copy) == []
     shown = printed(copy)
     assert 'Warning' not in shown
-    assert re.fullmatch(r"The course's package is here: \d+ modules, versions fit\. They are in the folder whats-inside-a-neural-net, beside settings\.ini\.\n", cell_of(copy).outputs[0].text)
+    assert re.fullmatch(r"The course's package is here, in whats-inside-a-neural-net: \d+ modules, versions fit\.\n", cell_of(copy).outputs[0].text)
     assert not re.search(r'^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d', shown, re.M)
     if wanted := STAND_IN[path.name[:2]]: assert re.search(rf'^stand-in {wanted}: \d', shown, re.M)
     assert 'solved.' not in shown and shown.count(': not ') >= 3, 'the starters of the exercises should run and be unsolved'
