@@ -291,6 +291,7 @@ def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
     assert noise(copy) == []
     shown = printed(copy)
     assert 'Warning' not in shown
+    assert not re.search(r'%\|', shown), 'a progress bar stayed in the notebook'
     assert re.fullmatch(r"The course's package is here, in whats-inside-a-neural-net: \d+ modules, versions fit\.\n", cell_of(copy).outputs[0].text)
     assert not re.search(r'^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d', shown, re.M)
     if wanted := STAND_IN[path.name[:2]]: assert re.search(rf'^stand-in {wanted}: \d', shown, re.M)

@@ -180,7 +180,7 @@ def test_only_what_is_missing_is_fetched(server, strict, cache):
 
 
 def test_progress_is_shown_to_those_who_watch(server, monkeypatch, capsys):
-    monkeypatch.setattr(helpers.data, 'interactive', lambda: True)
+    monkeypatch.setattr(helpers.settings, 'interactive', lambda: True)
     server.faults[FIRST] = 'slow'
     locate('mnist', remote(server, FIRST))
     assert re.search(rf'{FIRST}: +[1-9]\d%', capsys.readouterr().err)
