@@ -412,6 +412,7 @@ def collection(tmp_path):
 
 def test_anki_reads_every_question(collection, bundles, tmp_path):
     (tmp_path/'flashcards.csv').write_bytes(bundles['flashcards.csv'])
+    assert bundles['flashcards.csv'].decode().splitlines()[:6] == ['#separator:Comma', '#html:true', '#notetype:Basic', "#deck:What's Inside a Neural Net?", '#columns:Front,Back,Tags', '#tags column:3']
     asked = {path.stem: json.loads((ROOT/'data'/'quiz'/f'{path.name[:2]}.json').read_text(encoding='utf-8')) for path in LESSONS}
     total = sum(map(len, asked.values()))
     log = imported_by_anki(collection, tmp_path/'flashcards.csv')
@@ -433,5 +434,6 @@ def test_anki_keeps_every_character(collection, tmp_path):
     (tmp_path/'cards.csv').write_text(b.flashcards(quiz), encoding='utf-8')
     assert len(imported_by_anki(collection, tmp_path/'cards.csv').new) == len(hard)
     seen = lambda field: unescape(re.sub(r'</?(ul|li|b)>', '', field.replace('<br>', '\n')))
+    assert not any('\n' in field for n in collection.find_notes('') for field in collection.get_note(n).fields)  # a browser shows no such line end
     notes = {seen(note['Front']): seen(note['Back']) for note in (collection.get_note(n) for n in collection.find_notes(''))}
     assert notes == {f'{text}yes {text}no': f'yes {text}\n{text}no: no. {text}' for text in hard}
