@@ -219,7 +219,8 @@ def prepare():
 def command_lines(command, words):
     "The programs that a command starts, one after the other."
     if command == "lab":
-        return [[str(python()), "-m", "jupyterlab", "nbs", "--LabApp.default_url=/lab/tree/index.ipynb", *words]]
+        front = "--LabApp.default_url=/lab/tree/index.ipynb", "--ServerApp.contents_manager_class=helpers.lab.CourseContents"
+        return [[str(python()), "-m", "jupyterlab", "nbs", *front, *words]]
     if command == "test":
         return [[str(python()), "-m", "pytest", *words]]
     if command == "run":

@@ -79,5 +79,8 @@ def accelerator_here():
     "An `Accelerator` of Hugging Face where there is CUDA (half precision) or a launcher has started several processes; None elsewhere."
     cuda = best_device().type == 'cuda'
     if not cuda and int(os.environ.get('WORLD_SIZE', 1)) == 1: return None
-    from accelerate import Accelerator
+    try: from accelerate import Accelerator
+    except ImportError:
+        print('Training in single precision, on one device: accelerate is not installed (pip install accelerate).')
+        return None
     return Accelerator(mixed_precision='fp16' if cuda else 'no', cpu=not cuda)

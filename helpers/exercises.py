@@ -9,9 +9,8 @@ __all__ = ['Hint', 'NotYet', 'Verdict', 'exercise', 'near', 'judge', 'check', 'p
            'quiz', 'quiz_text']
 
 # %% ../nbs/backstage/exercises.ipynb #6852c3cf
-import ctypes, functools, importlib, inspect, json, pkgutil, random, threading, traceback
+import ctypes, functools, importlib, inspect, json, pkgutil, random, re, threading, traceback
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ import torch
 import helpers
 
 from .figures import Table, largest_difference
+from .front import progress_file, remember, solved
 from .settings import best_device, settings
 
 # %% ../nbs/backstage/exercises.ipynb #5d495c23
@@ -126,28 +126,6 @@ def judge(
         case _: return Verdict('not right', _in_their_words(error))
 
 # %% ../nbs/backstage/exercises.ipynb #17108199
-def _progress_file(): return settings().root/'data'/'progress.json'
-
-
-def _solved():
-    "Names of the solved exercises, with the day."
-    try: return json.loads(_progress_file().read_text(encoding='utf-8'))
-    except (OSError, ValueError): return {}
-
-
-def _remember(name):
-    "Record an exercise as solved; False if it cannot be written."
-    solved, path = _solved(), _progress_file()
-    if name in solved: return True
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix('.tmp')
-        unfinished.write_text(json.dumps({**solved, name: date.today().isoformat()}, indent=1), encoding='utf-8')
-        unfinished.replace(path)
-    except OSError: return False
-    return True
-
-# %% ../nbs/backstage/exercises.ipynb #ebe5836e
 def check(
     name: str,  # the exercise, for instance '01-update'
     *answers,  # your function, class or value
@@ -156,19 +134,19 @@ def check(
     "Check an answer, print what was found, and remember it when it is right."
     verdict = judge(name, *answers, seconds=seconds)
     if verdict.status != 'solved': return print(f'{name}: {verdict.status}. {verdict.message}')
-    kept = _remember(name)
+    kept = remember(name)
     lesson = [n for n in _EXERCISES if n[:2] == name[:2]]
-    done = sum(n in _solved() for n in lesson) if kept else '?'
-    print(f'{name}: solved. {done} of {len(lesson)} exercises of this lesson are done.' + ('' if kept else f' (Not remembered: {_progress_file()} cannot be written.)'))
+    done = sum(n in solved() for n in lesson) if kept else '?'
+    print(f'{name}: solved. {done} of {len(lesson)} exercises of this lesson are done.' + ('' if kept else f' (Not remembered: {progress_file()} cannot be written.)'))
 
 
 def progress() -> Table:
     "A table of all exercises: which are solved, and when."
     _load()
-    solved = _solved()
-    return Table(['exercise', 'what you write', 'state'], [[name, title, f'solved on {solved[name]}' if name in solved else 'open'] for name, (title, _) in sorted(_EXERCISES.items())])
+    done = solved()
+    return Table(['exercise', 'what you write', 'state'], [[name, title, f'solved on {done[name]}' if name in done else 'open'] for name, (title, _) in sorted(_EXERCISES.items())])
 
-# %% ../nbs/backstage/exercises.ipynb #5dd3004d
+# %% ../nbs/backstage/exercises.ipynb #ebe5836e
 def begin(
     lesson: str,  # its number, for instance '01'
 ):
@@ -176,7 +154,7 @@ def begin(
     chosen = settings()
     _load(lesson)
     names = [name for name in _EXERCISES if name.startswith(lesson)]
-    print(f'Lesson {lesson} on {best_device()}, {chosen.size} size, seed {chosen.seed}. {sum(name in _solved() for name in names)} of {len(names)} exercises solved so far.')
+    print(f'Lesson {lesson} on {best_device()}, {chosen.size} size, seed {chosen.seed}. {sum(name in solved() for name in names)} of {len(names)} exercises solved so far.')
 
 # %% ../nbs/backstage/exercises.ipynb #1230d076
 def then_and_now(
@@ -187,6 +165,25 @@ def then_and_now(
     return Table(['said', 'verdict', 'found here', 'checked in'], [[said, words[None if holds is None else bool(holds)], found, where] for said, holds, found, where in rows])
 
 # %% ../nbs/backstage/exercises.ipynb #b40eb187
+_FOCUS = '<style>.Quiz label:focus-within {outline: 3px solid #e69f00; outline-offset: 2px;}</style>'
+_KEYBOARD = """
+(function complete(tries) {
+    const quiz = document.getElementById("ELEMENT"), questions = quiz ? quiz.querySelectorAll(".Quiz") : [];
+    if (!questions.length) { if (tries) setTimeout(complete, 100, tries - 1); return; }
+    quiz.querySelectorAll("input").forEach(input => input.setAttribute("data-lm-suppress-shortcuts", "true"));  // JupyterLab leaves the arrow keys to them
+    questions.forEach(question => {
+        const [asked, answers, feedback] = [question.children[0], question.querySelector(".Answer"), question.querySelector(".Feedback")];
+        answers.setAttribute("role", "radiogroup");
+        answers.setAttribute("aria-labelledby", asked.id);
+        feedback.setAttribute("role", "status");  // read aloud when it comes
+        answers.addEventListener("keydown", event => {
+            if (event.key == "Enter" && event.target.matches("input")) event.target.click();
+        });
+    });
+})(100);
+"""
+
+
 def questions(
     lesson: str,  # its number, for instance '01'
 ) -> list:  # one dictionary for each question: question, type, answers with feedback
@@ -206,13 +203,17 @@ def quiz(
     try:
         from jupyterquiz import display_quiz
         asked = questions(lesson)
+        for answer in (answer for question in asked for answer in question['answers']): answer['feedback'] = f'{"Right." if answer["correct"] else "No."} {answer["feedback"]}'
     except (ImportError, FileNotFoundError) as missing: return print(f'No interactive quiz here ({missing}). The same questions stand below.')
     state = random.getstate()
     random.seed(lesson)  # jupyterquiz draws the name of its element: the same at each run
     with capture_output() as shown: display_quiz(asked, colors={'--jq-multiple-choice-bg': '#1f4e79', '--jq-incorrect-color': '#b3261e', '--jq-correct-color': '#0b6e4f'}, max_width=760)
     random.setstate(state)
-    for output in shown.outputs:  # our questions hold no formulas, and jupyterquiz would fetch MathJax for them from another host
-        display({kind: data.replace("typeof MathJax != 'undefined'", 'false') for kind, data in output.data.items()}, raw=True)
+    page, script = [next(output.data[kind] for output in shown.outputs if kind in output.data) for kind in ('text/html', 'application/javascript')]
+    element = re.search(r'<div id="(\w+)"', page)[1]
+    script = script.replace("typeof MathJax != 'undefined'", 'false')  # our questions hold no formulas, and jupyterquiz would fetch MathJax for them from another host
+    display({'text/html': page + _FOCUS, 'text/plain': f'The quiz of lesson {lesson}'}, raw=True)
+    display({'application/javascript': script + _KEYBOARD.replace('ELEMENT', element), 'text/plain': ''}, raw=True)
 
 # %% ../nbs/backstage/exercises.ipynb #a4ed7926
 def quiz_text(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from .settings import best_device, interactive, settings
+from .settings import best_device, interactive, places, settings
 from .train import Batches, fit, one_cycle
 
 # %% ../nbs/backstage/weights.ipynb #087b88f5
@@ -78,12 +78,12 @@ def weights(
     import timm
     if not timm.is_model(arch): raise ValueError(f'timm has no body {arch!r}. ' + (f'Did you mean {", ".join(near)}?' if (near := difflib.get_close_matches(arch, timm.list_models(), 3)) else 'See timm.list_models().'))
     chosen = settings()
-    folder = (chosen.data_folder or chosen.cache)/'weights'
-    if found := sorted([*folder.glob(f'{arch}.safetensors'), *folder.glob(f'{arch}.*.safetensors')]): return found[0]
+    for folder in [place for place, _ in places('weights')] + [chosen.cache/'weights']:
+        if found := sorted([*folder.glob(f'{arch}.safetensors'), *folder.glob(f'{arch}.*.safetensors')]): return found[0]
     try: return _from_hub(arch)
     except OSError as error: reason = str(error).splitlines()[0]
     if arch.startswith('test_') and chosen.offline == 'allow-stand-in': return _stand_in(arch, chosen.cache/'stand-in-weights')
-    raise WeightsUnavailable(f'Pretrained weights for {arch!r} could not be had ({reason}).\nPut a file {arch}.<anything>.safetensors with timm\'s parameter names into {folder}, '
+    raise WeightsUnavailable(f'Pretrained weights for {arch!r} could not be had ({reason}).\nPut a file {arch}.<anything>.safetensors with timm\'s parameter names into {(chosen.data_folder or chosen.cache)/"weights"}, '
                              f'or go online once; pretrained=False starts from random weights instead.')
 
 

@@ -122,7 +122,7 @@ def wait_until_idle(page):
 def open_lesson(page, name):
     "Open a notebook; wait until all of its cells have come and its kernel is ready."
     cells = json.loads((page.server.course/'nbs'/name).read_text(encoding='utf-8'))['cells']
-    page.goto(f'lab/tree/{page.server.folder}/{name}?token={page.server.token}')
+    page.goto(f'lab/tree/{page.server.folder}/{name}?reset&token={page.server.token}')  # no tabs of an earlier visit
     page.wait_for_function(f'document.querySelectorAll(".jp-Notebook .jp-Cell").length == {len(cells)}')
     wait_until_idle(page)
 
@@ -216,6 +216,40 @@ def test_controls_redraw_the_figure(page, lesson):
     assert effective and effective >= CONTROLS[lesson[:2]]
 
 
+def with_the_keyboard(page, question):
+    "Answer a question of a quiz with the arrow keys; JupyterLab keeps its hands off them."
+    from playwright.sync_api import expect
+    active = page.locator('.jp-Notebook .jp-Cell.jp-mod-active')
+    page.locator('.jp-CodeCell', has=question).locator('.jp-InputPrompt').click()  # a cell selected, nothing edited: JupyterLab takes arrow keys for its own
+    labels = question.locator('label')
+    labels.nth(0).locator('input').focus()
+    page.keyboard.press('Space')
+    for n in range(labels.count()):
+        expect(labels.nth(n).locator('input')).to_be_checked()
+        expect(labels.nth(n)).to_have_css('outline-style', 'solid')  # the focus is seen
+        expect(question.locator('.Feedback')).to_have_text(labels.nth(n).get_attribute('data-feedback'))
+        if n < labels.count() - 1: page.keyboard.press('ArrowDown')
+    assert "quiz('01')" in active.text_content()
+
+
+def progress_on_the_front_page(page):
+    "The front page counts what is solved without running anything, and its links open the lessons."
+    from playwright.sync_api import expect
+    page.goto(f'lab/tree/{page.server.folder}/index.ipynb?reset&token={page.server.token}')
+    rows = page.locator('.jp-Notebook tbody tr')
+    expect(rows).to_have_count(len(list((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))))
+    expect(rows.nth(0)).to_contain_text('1\u00a0of\u00a04\u00a0solved')
+    assert rows.nth(1).text_content().split()[-2:] == ['100', '3']  # minutes, and exercises: none is solved
+    page.locator('.jp-Notebook').get_by_role('link', name='Keeping weights small').click()
+    expect(page.locator('.jp-Notebook h1').get_by_text('Keeping weights small')).to_be_visible()
+    page.locator('[data-id="@jupyterlab/toc:plugin"], [title^="Table of Contents"]').first.click()
+    cells = json.loads((ROOT/'nbs'/'06_weight_decay.ipynb').read_text(encoding='utf-8'))['cells']
+    titles = [(n, title) for n, cell in enumerate(cells, start=1) if cell['cell_type'] == 'markdown' for title in re.findall(r'^#+ (.+)$', ''.join(cell['source']), re.M)]
+    expect(page.locator('.jp-TableOfContents .jp-tocItem')).to_have_count(len(titles))
+    page.get_by_role('treeitem', name='Quiz').locator('.jp-tocItem-heading').click()
+    expect(page.locator('#jp-main-statusbar')).to_contain_text(f'Cell {next(n for n, title in titles if title == "Quiz")}/{len(cells)}')
+
+
 def test_exercises_and_quiz_answer_and_progress_stays(page):
     from playwright.sync_api import expect
     open_lesson(page, '01_gradient_descent.ipynb')
@@ -234,9 +268,12 @@ def test_exercises_and_quiz_answer_and_progress_stays(page):
         chosen = next(answer for answer in asked['answers'] if answer['correct'] == right)
         question = page.locator('.Quiz', has_text=asked['question'])
         question.get_by_text(chosen['answer'], exact=True).click()
-        expect(question.locator('.Feedback')).to_have_text(chosen['feedback'])
+        expect(question.locator('.Feedback')).to_have_text(f'{"Right." if right else "No."} {chosen["feedback"]}')  # said in words, not by colour alone
         expect(question.locator('.Feedback')).to_have_class('Feedback correct' if right else 'Feedback incorrect')
 
+    with_the_keyboard(page, page.locator('.Quiz').nth(2))
+    progress_on_the_front_page(page)
+    open_lesson(page, '01_gradient_descent.ipynb')
     menu(page, 'Kernel', 'Restart Kernel and Clear Outputs of All Cells…')
     page.locator('.jp-Dialog button.jp-mod-accept').click()
     page.wait_for_function('document.querySelectorAll(".jp-Notebook .jp-OutputArea-output").length == 0')

@@ -1,4 +1,5 @@
 "Every lesson runs from top to bottom, offline, without a warning, and has all parts of a lesson."
+import json
 import re
 
 import nbformat
@@ -6,6 +7,7 @@ import pytest
 from conftest import LESSONS, ROOT
 
 from helpers.exercises import questions, quiz_text
+from helpers.front import FrontPage
 from helpers.publish import address, buttons, execute, printed, refresh
 
 names = [path.stem for path in LESSONS]
@@ -66,6 +68,25 @@ def test_opens_without_a_question(path):
     assert nbformat.read(path, as_version=4).metadata.get('kernelspec', {}).get('name') == 'python3'
 
 
+@pytest.mark.parametrize('path', LESSONS + backstage + [ROOT/'nbs'/'index.ipynb'], ids=lambda path: path.stem)
+def test_headings_make_a_table_of_contents(path):
+    "One title, at the top, and no level skipped after it."
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == 'markdown']
+    levels = [len(line.split(' ')[0]) for source in cells for line in re.sub(r'^```.*?^```', '', source, flags=re.M | re.S).splitlines() if re.match(r'#+ ', line)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+
+
+@pytest.mark.parametrize('path', LESSONS, ids=names)
+def test_stored_quiz_is_the_quiz(path):
+    [cell] = [cell for cell in nbformat.read(path, as_version=4).cells if cell.source.startswith('quiz(')]
+    script = next(output.data['application/javascript'] for output in cell.outputs if 'application/javascript' in output.data)
+    stored = json.JSONDecoder().raw_decode(script, script.index('['))[0]
+    words = {True: 'Right. ', False: 'No. '}
+    assert stored == [{**asked, 'answers': [{**answer, 'feedback': words[answer['correct']] + answer['feedback']} for answer in asked['answers']]} for asked in questions(path.name[:2])]
+    assert 'data-lm-suppress-shortcuts' in script
+
+
 @pytest.mark.parametrize('path', LESSONS, ids=names)
 def test_stored_outputs(path):
     "Stored outputs come from a whole run on real data, in order, with alt text for every figure, and reveal no machine."
@@ -96,14 +117,15 @@ def test_page_names_are_unique():
     assert len(stems) == len(set(stems))
 
 
-def test_tables_of_lessons_agree_with_the_lessons():
+def test_tables_of_lessons_agree_with_the_lessons(learner):
     "README and front page name every lesson with its title and its minutes."
-    front = text(nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4))
+    front = printed(nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4))
+    assert front.strip() == repr(FrontPage()).strip()
     readme = (ROOT/'README.md').read_text(encoding='utf-8')
     for path in LESSONS:
         first = nbformat.read(path, as_version=4).cells[0].source
         title, minutes = re.search(r'^# (.+)$', first, re.M)[1], re.search(r'^- minutes: (\d+)$', first, re.M)[1]
-        for page in (front, readme): assert re.search(rf'\| {path.name[:2]} \| \[{re.escape(title)}\]\([^)]*{path.name}\) \| .+ \| {minutes} \|', page), (path.name, page[:40])
+        for page in (front, readme): assert re.search(rf'\| {path.name[:2]} \| \**\[{re.escape(title)}\]\([^)]*{path.name}\).+ \| {minutes} \|', page), (path.name, page[:40])
 
 
 def test_readme_counts_what_is_there():

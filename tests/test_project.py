@@ -64,6 +64,34 @@ def test_lock_names_no_address_and_no_folder():
     assert not re.search(r'://|--\S*(index|links|host)|(^|\s)/\w', (ROOT/'requirements.lock').read_text(encoding='utf-8'))
 
 
+# --- the same lock elsewhere
+
+def test_binder_installs_the_lock():
+    binder = ROOT/'.binder'
+    [line] = (binder/'requirements.txt').read_text().split('\n')[:-1]
+    assert (binder/line.removeprefix('-r ')).resolve() == ROOT/'requirements.lock'
+    python = (binder/'runtime.txt').read_text().strip().removeprefix('python-')
+    load_bootstrap().check_python(tuple(map(int, python.split('.'))))
+    assert (binder/'postBuild').stat().st_mode & 0o111 and 'pip install --no-deps' in (binder/'postBuild').read_text()  # nothing beside the lock
+
+
+def test_devcontainer_sets_up_as_make_does():
+    container = json.loads((ROOT/'.devcontainer'/'devcontainer.json').read_text())
+    assert container['postCreateCommand'] == 'python bootstrap.py'  # which installs requirements.lock
+    python = re.fullmatch(r'mcr\.microsoft\.com/devcontainers/python:(\d\.\d+)', container['image'])[1]
+    load_bootstrap().check_python(tuple(map(int, python.split('.'))))
+    assert container['customizations']['vscode']['settings']['python.defaultInterpreterPath'].endswith('/.venv/bin/python')
+
+
+@pytest.mark.parametrize('path', sorted((ROOT/'.github'/'workflows').glob('*.yml')), ids=lambda path: path.stem)
+def test_workflows(path):
+    "Each says when it runs, what it may do, and uses only actions of a known version."
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow[True] and workflow['permissions'] and workflow['jobs']  # YAML reads the key `on` as True
+    for job in workflow['jobs'].values():
+        for step in job['steps']: assert 'run' in step or re.fullmatch(r'[\w-]+/[\w/-]+@v\d+', step['uses']), step
+
+
 # --- public address
 
 def test_public_address_stands_once():
