@@ -28,7 +28,7 @@ GRID = {
     '03_momentum_adam': ('The loss surface over slope and intercept, a long narrow valley, and the path of the optimizer in it.',
                          dict(kind=..., lr=[1e-5, 1e-4, 3e-4, 1e-2, .1, .3, 1, 3, 10], beta=[0, .9, .98])),
     '04_learning_rates': ('Left, rate and momentum over 300 steps; right, the mean loss of twenty walkers in a noisy valley, with one cycle and with two constant rates.',
-                          dict(peak=[.1, .5, 1, 2, 5, 10, 40], warm=[.02, .25, .5, .9], lowest_momentum=[.5, .85, .95])),
+                          dict(peak=[.1, .5, 1, 2, 5, 10, 40], warm=[.02, .25, .6], lowest_momentum=[.5, .85, .95])),
     '05_cross_entropy': ('Bars of the five logits on the left, of their probabilities on the right; the bar of the right class has another colour.',
                          dict(fish=[-5, -2.5, 0, 1, 2.39, 5], temperature=[.1, .5, 1, 2, 5, 10], right=...)),
     '06_weight_decay': ('Noisy measurements of a hill, the true curve and the polynomial that was fitted.',
@@ -163,13 +163,12 @@ def draw_all(
             try: png = frame(draw, values, **found['figure'])
             except Exception as error: raise RuntimeError(f'No frames for {path.stem}: cell {needed(path)[-1][0]} could not draw {values}: {type(error).__name__}: {error}') from error
         frames.append((numbers.setdefault(png, len(numbers)), list(titles)))
-    telling = [n for n in range(len(titles)) if len({title[n] for _, title in frames}) > 1]
-    def described(control): return control.description or ''
+    telling = len({tuple(title) for _, title in frames}) > 1
     return dict(about=about, size=Image.open(io.BytesIO(next(iter(numbers)))).size, pictures=[_packed(png) for png in numbers],
-                frames=[(n, '. '.join(title[k] for k in telling)) for n, title in frames],
-                controls=[dict(label=described(found['controls'][name]), kind={'ToggleButtons': 'radio', 'Dropdown': 'select'}.get(type(found['controls'][name]).__name__, 'range'),
+                frames=[(n, '; '.join(filter(None, title)) if telling else '') for n, title in frames],  # titles that never change say nothing
+                controls=[dict(label=found['controls'][name].description, kind={'ToggleButtons': 'radio', 'Dropdown': 'select'}.get(type(found['controls'][name]).__name__, 'range'),
                                labels=[label for label, _ in pairs], start=[value for _, value in pairs].index(start[name])) for name, pairs in moved.items()],
-                fixed=[f'{described(control)} {control.value:g}' if isinstance(control.value, (int, float)) else f'{described(control)} {control.value}' for name, control in found['controls'].items() if name not in moved])
+                fixed=[f'{control.description} {control.value:g}' if isinstance(control.value, (int, float)) else f'{control.description} {control.value}' for name, control in found['controls'].items() if name not in moved])
 
 # %% ../nbs/backstage/frames.ipynb #e0ee1d8b
 def _modules(source):

@@ -43,11 +43,11 @@ _SCRIPT = '''for (const box of document.querySelectorAll('.course-frames:not([da
         part.parentElement.nextElementSibling.textContent = labels[at]
       }
     })
-    const [number, said] = frames[place], text = words.join(', ') + '.' + (said ? ' ' + said + '.' : '')
+    const [number, said] = frames[place], here = words.join(', ')
     const image = box.querySelector('img'), source = 'data:image/webp;base64,' + pictures[number]
     if (image.getAttribute('src') !== source) image.setAttribute('src', source)
-    image.alt = about + ' Here: ' + text
-    box.querySelector('figcaption').textContent = text
+    image.alt = about + ' Here: ' + here + '.' + (said ? ' ' + said + '.' : '')
+    box.querySelector('figcaption').textContent = said || here
   }
   form.addEventListener('input', show)
   form.addEventListener('submit', event => event.preventDefault())
@@ -76,10 +76,11 @@ def player(
     place = 0
     for control in frames['controls']: place = place*len(control['labels']) + control['start']
     number, said = frames['frames'][place]
-    here = ', '.join(f'{control["label"]} {control["labels"][control["start"]]}' for control in frames['controls']) + '.' + (f' {said}.' if said else '')
+    here = ', '.join(f'{control["label"]} {control["labels"][control["start"]]}' for control in frames['controls'])
+    alt = f'{frames["about"]} Here: {here}.' + (f' {said}.' if said else '')
     width, height = frames['size']
-    fixed = f'<p>In this stored figure: {html.escape(", ".join(frames["fixed"]))}. In the notebook these move too.</p>' if frames['fixed'] else ''
+    fixed = f'<p>Held fixed here: {html.escape(", ".join(frames["fixed"]))}. In the notebook all controls move.</p>' if frames['fixed'] else ''
     data = json.dumps({key: frames[key] for key in ('about', 'pictures', 'frames', 'controls')}, ensure_ascii=False).replace('<', '\\u003c')
     return (f'<div class="course-frames"><style>{_STYLE}</style><form hidden autocomplete="off">{"".join(_control(control, n) for n, control in enumerate(frames["controls"]))}</form>'
-            f'<figure><img src="data:image/webp;base64,{frames["pictures"][number]}" width="{width}" height="{height}" alt="{html.escape(frames["about"] + " Here: " + here)}">'
-            f'<figcaption aria-live="polite">{html.escape(here)}</figcaption></figure>{fixed}<script type="application/json">{data}</script>\n<script>{_SCRIPT}</script></div>')
+            f'<figure><img src="data:image/webp;base64,{frames["pictures"][number]}" width="{width}" height="{height}" alt="{html.escape(alt)}">'
+            f'<figcaption aria-live="polite">{html.escape(said or here)}</figcaption></figure>{fixed}<script type="application/json">{data}</script>\n<script>{_SCRIPT}</script></div>')
