@@ -24,16 +24,16 @@ ROOT = Path(helpers.__file__).resolve().parent.parent
 # %% ../nbs/backstage/frames.ipynb #d03734bc
 GRID = {
     '01_gradient_descent': ('The loss surface over slope and intercept, a long narrow valley, and the path of descent in it.',
-                            dict(lr=[1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 3.8e-4, 4e-4, 5e-4], batch=..., epochs=[1, 5, 20, 60])),
+                            dict(lr=[1e-5, 1e-4, 2e-4, 3e-4, 3.8e-4, 4e-4], batch=..., epochs=[1, 5, 20, 60])),
     '03_momentum_adam': ('The loss surface over slope and intercept, a long narrow valley, and the path of the optimizer in it.',
                          dict(kind=..., lr=[1e-5, 1e-4, 3e-4, 1e-2, .1, .3, 1, 3, 10], beta=[0, .9, .98])),
     '04_learning_rates': ('Left, rate and momentum over 300 steps; right, the mean loss of twenty walkers in a noisy valley, with one cycle and with two constant rates.',
                           dict(peak=[.1, .5, 1, 2, 5, 10, 40], warm=[.02, .25, .6], lowest_momentum=[.5, .85, .95])),
     '05_cross_entropy': ('Bars of the five logits on the left, of their probabilities on the right; the bar of the right class has another colour.',
-                         dict(fish=[-5, -2.5, 0, 1, 2.39, 5], temperature=[.1, .5, 1, 2, 5, 10], right=...)),
+                         dict(fish=[-5, -2.5, 0, 2.39, 5], temperature=[.1, .5, 1, 3, 10], right=...)),
     '06_weight_decay': ('Noisy measurements of a hill, the true curve and the polynomial that was fitted.',
                         dict(degree=[1, 2, 4, 11, 30], wd=['0', '1e-06', '0.0001', '0.001', '0.01', '0.1', '1', '10'], points=[4, 12, 60])),
-    '07_embeddings': ('A one-hot row, times a table of numbers, gives one row of the table; the same row is found by looking it up.', dict(rows=[2, 3, 6, 9, 12], row=[*range(12)])),
+    '07_embeddings': ('A one-hot row, times a table of numbers, gives one row of the table; the same row is found by looking it up.', dict(rows=[2, 4, 6, 12], row=[*range(12)])),
 }
 
 # %% ../nbs/backstage/frames.ipynb #6d3c63cb
