@@ -6,7 +6,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/bundle.html.
 
 # %% auto #0
 __all__ = ['MOST', 'OPTIONAL', 'imported', 'closure', 'code', 'carried', 'needed', 'unpack', 'folded', 'bundle', 'strip', 'clean',
-           'flashcards', 'write', 'main']
+           'flashcards', 'copies', 'write', 'main']
 
 # %% ../nbs/backstage/bundle.ipynb #4c00ab99
 import ast, csv, html, importlib.metadata, importlib.util, inspect, io, json, re, sys
@@ -104,7 +104,7 @@ def unpack(
     needs: dict,  # distribution to its lowest version
 ):
     "Write the course's files into a folder of their own, make it the first place to import from, and say whether all is well."
-    import importlib, re, sys, tempfile
+    import importlib, os, re, sys, tempfile
     from importlib.metadata import PackageNotFoundError, version
     from pathlib import Path
     name = 'whats-inside-a-neural-net'
@@ -132,9 +132,8 @@ def unpack(
     loaded = getattr(sys.modules.get('helpers'), '__file__', None)
     if changed or not loaded or Path(loaded).parent.parent != folder:  # it is another one, or of another day
         for module in [module for module in sys.modules if module.split('.')[0] == 'helpers']: del sys.modules[module]
-
-    def number(text): return [int(part) for part in re.findall(r'\d+', text)[:3]]
-
+    if not os.access(os.path.expanduser('~'), os.W_OK): os.environ.setdefault('MPLCONFIGDIR', str(folder/'data'/'cache'/'matplotlib'))  # it would complain
+    number = lambda text: [int(part) for part in re.findall(r'\d+', text)[:3]]
     lacking = {}
     for package, least in needs.items():
         try: here = version(package)
@@ -147,7 +146,7 @@ def unpack(
               '(on Kaggle, switch Internet on for it, or choose the latest environment), then restart the kernel.')
     else:
         modules = sum(file.startswith('helpers/') and file.endswith('.py') for file in files)
-        print(f'The course\'s package is here: {modules} modules, versions fit. Your settings are in {name if folder.parent == Path.cwd() else folder}/settings.ini.')
+        print(f'The course\'s package is here, in {name if folder.parent == Path.cwd() else folder}: {modules} modules, versions fit.')
 
 # %% ../nbs/backstage/bundle.ipynb #f56362a7
 def _quoted(text):
@@ -230,7 +229,13 @@ def flashcards(
             rows.writerow([front, back, f'whats-inside-a-neural-net::{lesson}'])
     return f'#separator:Comma\n#html:true\n#notetype:Basic\n#deck:{pyproject()["tool"]["nbdev"]["title"]}\n#columns:Front,Back,Tags\n#tags column:3\n{lines.getvalue()}'
 
-# %% ../nbs/backstage/bundle.ipynb #5ec88e5a
+# %% ../nbs/backstage/bundle.ipynb #bcb1aa77
+def copies() -> dict:  # file name to bytes
+    "The single-file copies of all lessons, and the flashcards."
+    quizzes = {path.stem: json.loads(_text(ROOT/f'data/quiz/{path.name[:2]}.json')) for path in lessons()}
+    return {path.name: _bytes(bundle(path)) for path in lessons()} | {'flashcards.csv': flashcards(quizzes).encode()}
+
+
 def write(
     folder: Path,  # made if it is not there; notebooks in it that are not of this set are removed
     contents: dict,  # file name to bytes
@@ -247,9 +252,7 @@ def write(
 def main(arguments):
     "Entry point of `make bundle` and `make clean-copies`."
     if arguments == ['clean']: write(ROOT/'_clean', {path.name: _bytes(clean(path)) for path in lessons()})
-    else:
-        quizzes = {path.stem: json.loads(_text(ROOT/f'data/quiz/{path.name[:2]}.json')) for path in lessons()}
-        write(ROOT/'_bundles', {path.name: _bytes(bundle(path)) for path in lessons()} | {'flashcards.csv': flashcards(quizzes).encode()})
+    else: write(ROOT/'_bundles', copies())
     return 0
 
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main(sys.argv[1:]))

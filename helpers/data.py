@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .settings import interactive, places, settings
+from .settings import places, progress_bar, settings
 
 # %% ../nbs/backstage/data.ipynb #9d9c2f59
 class DataUnavailable(RuntimeError):
@@ -100,17 +100,16 @@ def _download(file, folder):
     try: import pooch
     except ImportError: raise _Failed([f'{file.name}: pooch, which fetches it, is not installed (pip install pooch)']) from None
     from requests import RequestException
-    from tqdm.auto import tqdm
     from urllib3.exceptions import HTTPError
     reasons = []
     for url in file.urls:
-        bar = tqdm(unit='B', unit_scale=True, desc=file.name, disable=not interactive(), leave=False)
-        downloader = lambda url, path, _: (_member if '#' in url else _fetch)(url, path, bar)
         pooch.get_logger().setLevel('ERROR')
-        try: return pooch.retrieve(url, file.checksum, fname=file.name, path=folder, downloader=downloader) and url
+        try:
+            with progress_bar(unit='B', unit_scale=True, desc=file.name) as bar:
+                downloader = lambda url, path, _: (_member if '#' in url else _fetch)(url, path, bar)
+                return pooch.retrieve(url, file.checksum, fname=file.name, path=folder, downloader=downloader) and url
         except (RequestException, HTTPError) as error: reasons.append(f'{url}: {_in_words(error)}')
         except ValueError: reasons.append(f'{url}: the file that came is damaged (wrong checksum)')
-        finally: bar.close()
     raise _Failed(reasons)
 
 

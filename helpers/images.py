@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from .data import DataUnavailable
-from .settings import interactive, places, settings
+from .settings import places, progress_bar, settings
 
 # %% ../nbs/backstage/images.ipynb #611070cc
 COMPETITION = 'paddy-disease-classification'
@@ -128,7 +128,6 @@ def decoded(
 
 def _write(paths, size, method, file, readable):
     "Decode all pictures with a thread for each core, and put the two files in their place when they are whole."
-    from tqdm.auto import tqdm
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(f'.{os.getpid()}.part')
     try:
@@ -140,7 +139,8 @@ def _write(paths, size, method, file, readable):
             return picture is not None
 
         pool = ThreadPoolExecutor(os.cpu_count())
-        try: good = list(tqdm(pool.map(one, range(len(paths))), total=len(paths), desc='decoding', unit=' pictures', disable=not interactive(), leave=False))
+        try:
+            with progress_bar(len(paths), desc='decoding', unit=' pictures') as bar: good = [bar.update() or picture for picture in pool.map(one, range(len(paths)))]
         finally: pool.shutdown(cancel_futures=True)
         rows.flush()
         readable.write_text(json.dumps(good))

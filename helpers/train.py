@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from .figures import lines
-from .settings import best_device, interactive
+from .settings import best_device, progress_bar
 
 # %% ../nbs/02_mnist_sgd.ipynb #2eaefdbe
 class Batches:
@@ -123,14 +123,13 @@ def fit(
     accelerator=None,  # of Hugging Face Accelerate: half precision, several devices (lesson 11)
 ) -> History:
     "Train, and return what happened. Stops with a word when the loss is no longer a number."
-    from tqdm.auto import tqdm
     step, score, speaks = one_step, evaluate, accelerator is None or accelerator.is_main_process
     if accum is not None: step = Accumulator(len(batches), accum)
     if accelerator:
         step = Devices(accelerator, batches, valid, accum)
         batches, valid, score = step.batches, step.valid, step.evaluate
     history, steps = History(len(batches)), epochs*len(batches)
-    with tqdm(total=steps, disable=not (speaks and interactive()), leave=False) as bar:
+    with progress_bar(steps, shown=speaks) as bar:
         for epoch in range(epochs):
             losses = []
             model.train()

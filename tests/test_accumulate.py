@@ -102,6 +102,14 @@ def test_bad_accum(accum):
 
 # --- half precision
 
+def test_without_accelerate(monkeypatch, capsys):
+    "A GPU is used all the same, in single precision, and that is said."
+    from helpers import devices
+    monkeypatch.setattr(devices, 'best_device', lambda: torch.device('cuda'))
+    monkeypatch.setitem(sys.modules, 'accelerate', None)
+    assert devices.accelerator_here() is None and 'single precision, on one device: accelerate is not installed' in capsys.readouterr().out
+
+
 def test_bf16_by_accelerate():
     from accelerate import Accelerator
     accelerator = Accelerator(cpu=True, mixed_precision='bf16')

@@ -180,7 +180,7 @@ def test_only_what_is_missing_is_fetched(server, strict, cache):
 
 
 def test_progress_is_shown_to_those_who_watch(server, monkeypatch, capsys):
-    monkeypatch.setattr(helpers.data, 'interactive', lambda: True)
+    monkeypatch.setattr(helpers.settings, 'interactive', lambda: True)
     server.faults[FIRST] = 'slow'
     locate('mnist', remote(server, FIRST))
     assert re.search(rf'{FIRST}: +[1-9]\d%', capsys.readouterr().err)
@@ -295,6 +295,34 @@ def test_damaged_data_folder(server, cache, tmp_path, monkeypatch, fault, words)
     assert digits.name == 'MNIST' and digits.source.startswith('download from')
     assert check_cache(cache) == set(FILES)
     if fault == 'damaged': assert (mine/FIRST).read_bytes() == b'not a picture'  # the learner's own folder is not touched
+
+
+@pytest.mark.parametrize('place', ['mnist', 'somebodys-data/mnist', 'datasets/somebody/mnist', 'datasets/somebody/data/mnist'])
+def test_inputs_of_a_kaggle_notebook(server, cache, tmp_path, monkeypatch, place):
+    "A data set attached there is found, whole, before anything is downloaded; one that is not whole is passed over, and named."
+    switches(tmp_path, monkeypatch, offline='require-real')
+    monkeypatch.setenv('HELPERS_KAGGLE_INPUT', str(tmp_path/'input'))
+    attached = tmp_path/'input'/place
+    fill(attached)
+    assert locate('mnist', remote(server)) == (attached, "Kaggle's input") and mnist().source == "Kaggle's input" and server.asked == []
+    (attached/FIRST).unlink()
+    server.faults['first'] = '404'
+    with pytest.raises(DataUnavailable) as caught: mnist()
+    check_message(str(caught.value), f'{attached/FIRST}: not there', server.mirror(), cache)
+
+
+def test_without_pooch(server, cache, tmp_path, monkeypatch):
+    "What is here is read and checked; what is not here says why it cannot be fetched, or gives way to the stand-in."
+    monkeypatch.setitem(sys.modules, 'pooch', None)
+    switches(tmp_path, monkeypatch, offline='require-real')
+    with pytest.raises(DataUnavailable) as caught: mnist()
+    check_message(str(caught.value), f'{FIRST}: pooch, which fetches it, is not installed (pip install pooch)', server.mirror(), cache)
+    switches(tmp_path, monkeypatch)
+    assert mnist().name == 'stand-in digits' and server.asked == [] and not check_cache(cache)
+    for name, content in FILES.items(): (cache/name).write_bytes(content)
+    assert mnist().source == 'cache'
+    (cache/FIRST).write_bytes(b'not a picture')
+    assert mnist().name == 'stand-in digits'
 
 
 def test_old_leftovers_are_swept(server, cache):

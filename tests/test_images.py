@@ -1,5 +1,5 @@
 "The rice pictures: found in five places, everything that does not fit named, decoded once and safely, look-alikes grouped."
-import io, shutil, threading, zipfile
+import io, shutil, sys, threading, zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -127,11 +127,11 @@ def test_reduced_set_says_so(rice, capsys):
 # Where it is found
 
 def test_order_of_places(learner, tmp_path, monkeypatch):
-    mine, mounted, cache = tmp_path/'mine', tmp_path/'input', learner/'data'/'cache'/COMPETITION
-    monkeypatch.setattr(helpers.images, 'MOUNTED', (str(mounted),))
+    mine, inputs, cache = tmp_path/'mine', tmp_path/'input', learner/'data'/'cache'/COMPETITION
+    monkeypatch.setenv('HELPERS_KAGGLE_INPUT', str(inputs))
     make(cache)
     assert paddy(size=32).source == 'cache'
-    make(mounted)
+    make(inputs/'competitions'/COMPETITION)
     assert paddy(size=32).source == "Kaggle's input"
     make(mine/'paddy-small')
     monkeypatch.setenv('HELPERS_DATA', str(mine))
@@ -147,6 +147,12 @@ def test_stand_in_says_why(learner, capsys):
     here = paddy(size=32)
     assert here.name == 'stand-in leaves' and 'no Kaggle token' in here.note and len(here.labels) == len(here.varieties) == 10
     assert '`.note` says why' in capsys.readouterr().out
+
+
+def test_without_kagglehub(learner, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'kagglehub', None)
+    here = paddy(size=32)
+    assert here.name == 'stand-in leaves' and 'kagglehub: it is not installed' in here.note and 'add the competition under Input' in here.note
 
 
 class Kaggle(BaseHTTPRequestHandler):

@@ -368,6 +368,14 @@ def test_weights_in_the_data_folder(learner, monkeypatch):
     assert weights('test_resnet').name == 'test_resnet.mine.safetensors'
 
 
+def test_weights_attached_to_a_kaggle_notebook(learner, monkeypatch):
+    monkeypatch.setenv('HELPERS_KAGGLE_INPUT', str(learner/'input'))
+    file = learner/'input'/'datasets'/'somebody'/'weights'/'vit_tiny_patch16_224.augreg.safetensors'
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert weights('vit_tiny_patch16_224') == file and small_body() == 'vit_tiny_patch16_224'
+
+
 def test_offline_is_said_at_once(learner):
     start = time.monotonic()
     with pytest.raises(WeightsUnavailable, match='pretrained=False') as error: Net('resnet18', 3)
