@@ -100,6 +100,14 @@ def test_a_term_leads_to_one_place(entry):
     assert name.startswith(entry['lesson']) and anchor in anchors(NOTEBOOKS[name])
 
 
+@pytest.mark.parametrize('path', LESSONS, ids=lambda path: path.stem)
+def test_linked_cells_are_on_the_site(path):
+    "nbdev leaves out cells with `#| export` or `#| hide`; those with `#| exports` stay."
+    linked = {anchor for page in PAGES.values() for anchor in re.findall(rf'\({path.name}#([^)]*)\)', text(page))}
+    for cell in NOTEBOOKS[path.name].cells:
+        if cell.cell_type == 'code' and cell.id in linked: assert not re.search(r'^#\| *(export|exporti|hide|default_exp)( |$)', cell.source, re.M), cell.source[:100]
+
+
 def test_lost_places_are_named():
     for where in ('a snippet that is gone', '## A heading that is gone', 'import', '## The update'):
         with pytest.raises(ValueError, match="Glossary, 'momentum': .* it should be exactly one"): place('momentum', '01', where, NOTEBOOKS)
