@@ -87,7 +87,7 @@ def front_matter(
     if first is None or first.cell_type != 'raw': raise ValueError(f'{name} has no title. Begin it with a cell of two lines: "# Title" and "> What it is about."')
     return yaml.safe_load(first.source.strip().strip('-'))
 
-# %% ../nbs/backstage/myst.ipynb #b5ffe7e0
+# %% ../nbs/backstage/myst.ipynb #20516c98
 def front(facts, opening):
     "The first cells of a page: title, what it is about, buttons, what a lesson needs."
     text = [f'# {facts["title"]}']
@@ -119,4 +119,4 @@ def adapt(
             cells.append(cell)
     cells = front(facts, opening) + cells
     for place, cell in enumerate(cells): cell.id = f'{place}'
-    return nbformat.v4.new_notebook(cells=cells, metadata={'kernelspec': notebook.metadata.kernelspec, 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}})
+    return nbformat.v4.new_notebook(cells=cells, metadata={'kernelspec': {'display_name': 'python3', 'language': 'python', 'name': 'python3'}, 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}})
