@@ -154,7 +154,7 @@ def setup(app):
     app.connect('env-before-read-docs', lambda app, env, names: print(f'{len(names)} of {len(env.found_docs)} pages to be read: {", ".join(names[:5])}{" …" if names[5:] else ""}'))
     return {'parallel_read_safe': True}
 
-# %% ../nbs/backstage/site.ipynb #851dc1c0
+# %% ../nbs/backstage/site.ipynb #88611348
 def processed() -> Path:  # the folder of processed notebooks
     "Let nbdev process the notebooks that have changed; all of them if one of the course's own processors (`doc_procs`) has."
     import importlib
@@ -170,10 +170,10 @@ def build() -> int:  # 0 if all is well
     from sphinx.application import Sphinx
     os.chdir(ROOT)
     cache, assets = ROOT/'data'/'cache'/'site', ROOT/'nbs'/'assets'
+    write_sources(processed(), cache/'source')
     with tarfile.open(npm_package('mathjax', ROOT/'data'/'cache'/'npm')) as package: mathjax = package.extractfile('package/es5/tex-svg.js').read().decode()
     _write(cache/'assets'/'tex-svg.js', mathjax)
     _write(cache/'templates'/'course-logo.html', '<nav aria-label="Course">{% include "navbar-logo.html" %}</nav>')  # the name of the course is a way to go, for those who hear the page
-    write_sources(processed(), cache/'source')
     settings = dict(
         project="What's Inside a Neural Net?", html_title="What's Inside a Neural Net?", language='en', extensions=['myst_nb', 'sphinx.ext.mathjax', 'helpers.site'],
         nb_execution_mode='off', nb_render_markdown_format='myst', myst_enable_extensions=['attrs_inline', 'colon_fence', 'dollarmath'], myst_heading_anchors=6,
