@@ -62,7 +62,7 @@ def code(cell, name):
     try: options = yaml.safe_load('\n'.join(line[2:].strip() for line in lines if re.match(r'#\| *[\w-]+:', line))) or {}
     except yaml.YAMLError: raise ValueError(f'{name}: the options of this cell are not YAML, which Quarto wants. Put quotes around a text with a colon:\n{cell.source}') from None
     cell.source = '\n'.join(line for line in lines if not line.startswith('#|')).strip()
-    if unknown := set(options) - {'fig-alt', 'echo', 'output', 'eval', 'code-fold', 'code-summary'}: raise ValueError(f'{name}: `make docs` does not know the option {min(unknown)}.')
+    if unknown := set(options) - {'fig-alt', 'echo', 'output', 'eval', 'code-fold', 'code-summary', 'exports'}: raise ValueError(f'{name}: `make docs` does not know the option {min(unknown)}.')
     if 'fig-alt' not in options and any('image/png' in output.get('data', {}) for output in cell.outputs):
         raise ValueError(f'{name} draws a picture without alternative text. Begin the cell with "#| fig-alt: What the picture shows.":\n{cell.source}')
     tags = [tag for tag, wanted in (('remove-input', options.get('echo') is False), ('remove-output', options.get('output') is False), ('hide-input', options.get('code-fold') in (True, 'true'))) if wanted]
