@@ -39,7 +39,7 @@ def translate(
     text = re.sub(r'!\[[^\]]*\](\([^)\s]+\))\{fig-alt="([^"]*)"[^}\n]*\}', r'![\2]\1', text)
     return re.sub(r'(\]\([^)\s]*\))\{target=[^}\n]*\}', r'\1', text)
 
-# %% ../nbs/backstage/myst.ipynb #70583ea2
+# %% ../nbs/backstage/myst.ipynb #99963cee
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 
 
@@ -62,7 +62,7 @@ def code(cell, name):
     try: options = yaml.safe_load('\n'.join(line[2:].strip() for line in lines if re.match(r'#\| *[\w-]+:', line))) or {}
     except yaml.YAMLError: raise ValueError(f'{name}: the options of this cell are not YAML, which Quarto wants. Put quotes around a text with a colon:\n{cell.source}') from None
     cell.source = '\n'.join(line for line in lines if not line.startswith('#|')).strip()
-    if unknown := set(options) - {'fig-alt', 'echo', 'output', 'eval', 'code-fold', 'code-summary', 'exports'}: raise ValueError(f'{name}: `make docs` does not know the option {min(unknown)}.')
+    if unknown := set(options) - {'fig-alt', 'echo', 'output', 'eval', 'exports', 'code-fold', 'code-summary'}: raise ValueError(f'{name}: `make docs` does not know the option {min(unknown)}.')
     if 'fig-alt' not in options and any('image/png' in output.get('data', {}) for output in cell.outputs):
         raise ValueError(f'{name} draws a picture without alternative text. Begin the cell with "#| fig-alt: What the picture shows.":\n{cell.source}')
     tags = [tag for tag, wanted in (('remove-input', options.get('echo') is False), ('remove-output', options.get('output') is False), ('hide-input', options.get('code-fold') in (True, 'true'))) if wanted]
@@ -74,7 +74,7 @@ def documented(cell, level):
     "The documentation of an exported function as text, its heading at the given level."
     text = ''.join(output['data']['text/markdown'] for output in cell.outputs if 'text/markdown' in output.get('data', {}))
     text = re.sub(r'^---\s*', '', text)
-    text = re.sub(r'^#+ ', '#'*level + ' ', text, count=1, flags=re.M)
+    text = re.sub(r'^#+ (.*)$', lambda heading: '#'*level + ' ' + heading[1].replace('_', r'\_'), text, count=1, flags=re.M)
     return re.sub(r'^```python\n.*?^```$', r':::{container} api\n\g<0>\n:::', text, count=1, flags=re.M | re.S)
 
 # %% ../nbs/backstage/myst.ipynb #c45e9115
@@ -87,7 +87,7 @@ def front_matter(
     if first is None or first.cell_type != 'raw': raise ValueError(f'{name} has no title. Begin it with a cell of two lines: "# Title" and "> What it is about."')
     return yaml.safe_load(first.source.strip().strip('-'))
 
-# %% ../nbs/backstage/myst.ipynb #b5ffe7e0
+# %% ../nbs/backstage/myst.ipynb #20516c98
 def front(facts, opening):
     "The first cells of a page: title, what it is about, buttons, what a lesson needs."
     text = [f'# {facts["title"]}']
@@ -119,4 +119,4 @@ def adapt(
             cells.append(cell)
     cells = front(facts, opening) + cells
     for place, cell in enumerate(cells): cell.id = f'{place}'
-    return nbformat.v4.new_notebook(cells=cells, metadata={'kernelspec': notebook.metadata.kernelspec, 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}})
+    return nbformat.v4.new_notebook(cells=cells, metadata={'kernelspec': {'display_name': 'python3', 'language': 'python', 'name': 'python3'}, 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}})

@@ -1,4 +1,4 @@
-// A copy button at each piece of code, and a place for the keyboard wherever something scrolls by itself.
+// A copy button at each piece of code; and wide formulas, which scroll by themselves, are reached by keyboard (the theme sees to code and tables).
 'use strict';
 
 function addCopyButtons() {
@@ -18,9 +18,9 @@ function addCopyButtons() {
 }
 
 function letKeyboardScroll() {
-  for (const box of document.querySelectorAll('.bd-article pre, .bd-article .pst-scrollable-table-container, .bd-article .text_html, .bd-article mjx-container[display="true"]')) {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
-    else box.removeAttribute('tabindex');
+  for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
+    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+    else formula.removeAttribute('tabindex');
   }
 }
 
