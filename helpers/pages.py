@@ -109,16 +109,15 @@ def then_and_now_page():
         listed = [f'{n}. {row["said"]}\n\n   **{VERDICTS[row["verdict"]]}:** {row["found here"]}. Decided in {decided(row["checked in"], notebook, cell).format(*[name]*2)}.' for n, row in enumerate(rows, start=1)]
         heading = f'Lesson {number}: {title(notebook)}'
         parts.append('\n\n'.join([f'## {heading}', f'{subtitle} [Open the lesson]({name}).', *([under] if under.startswith('(') else []), *listed]))
-        totals.append([f'[{number} {title(notebook)}](#{slug(heading)})', *(counts[verdict] for verdict in VERDICTS), len(rows)])
-    sums = [sum(row[n] for row in totals) for n in range(1, 5)]
-    table = '\n'.join('| ' + ' | '.join(map(str, row)) + ' |' for row in [['lesson', *VERDICTS, 'claims'], ['---', *['--:']*4], *totals, ['all', *sums]])
+        totals.append([f'[{number} {title(notebook)}](#{slug(heading)})', *(counts[verdict] for verdict in VERDICTS)])
+    sums = [sum(row[n] for row in totals) for n in (1, 2, 3)]
+    table = '\n'.join('| ' + ' | '.join(map(str, row)) + ' |' for row in [['lesson', *VERDICTS], ['---', *['--:']*3], *totals, ['all', *sums]])
     return page('then_and_now', [
         f'''# Then and now
 
-> {sums[3]} claims of the lectures and notes that this course follows, each with the verdict of a cell that was run: {sums[0]} hold, {sums[1]} hold in part, {sums[2]} do not.''',
-        f'''The course follows lectures and a learner's notes on them (each lesson says which). They were right for their time, or meant more simply than they sound; libraries and data have changed since. So each lesson
-ends with a table: what was said, and what its own cells found, on real data. Here are all of these tables. "Holds" means that we found the same; "in part", that it is true under a condition or came out near; "does not hold", that
-the cells show something else. The link leads to the section that decided, where you can run it again.''', table, *parts])
+> {sum(sums)} claims of the lectures and notes that this course follows, each with the verdict of a cell that was run: {sums[0]} hold, {sums[1]} hold in part, {sums[2]} do not.''',
+        '''The course follows lectures, their spreadsheets and a learner's notes on them; each lesson says which. Each ends with a table of what was said there and what its own cells found, on real data. Here are all of these tables. **Holds** means that
+we found the same; **in part**, that it is true under a condition, or came out near; **does not hold**, that the cells show something else. The link leads to the section that decided, where you can run it again.''', table, *parts])
 
 # %% ../nbs/backstage/pages.ipynb #cbf2f6a0
 def place(

@@ -12,6 +12,7 @@ import html, json
 
 # %% ../nbs/backstage/player.ipynb #aa99e160
 _STYLE = '''.course-frames {max-width: 52rem; margin: 1rem 0}
+*:has(> .course-frames) {background: transparent !important; color: inherit !important; padding: 0 !important}
 .course-frames form {display: grid; grid-template-columns: max-content minmax(5rem, 22rem) minmax(4.5rem, 1fr); gap: .5rem .8rem; align-items: center}
 .course-frames form[hidden] {display: none}
 .course-frames label.wide {display: contents}
@@ -21,9 +22,9 @@ _STYLE = '''.course-frames {max-width: 52rem; margin: 1rem 0}
 .course-frames fieldset {grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; border: 0; margin: 0; padding: 0; min-width: 0}
 .course-frames legend {float: left; padding: 0; margin: 0; width: auto; font: inherit}
 .course-frames output {font-variant-numeric: tabular-nums}
-.course-frames figure {margin: .8rem 0 0}
-.course-frames img {display: block; max-width: 100%; height: auto; background: #fff; border-radius: 4px}
-.course-frames figcaption, .course-frames p {color: inherit; font-size: .9em; line-height: 1.4; text-align: left; margin: .4rem 0 0}'''
+.course-frames figure {margin: .8rem 0 0 !important; padding: 0 !important}
+.course-frames figure img {display: block; margin: 0; max-width: 100%; height: auto; background: #fff; border-radius: 4px}
+.course-frames figcaption, .course-frames p {color: inherit; font-size: .9em; font-family: inherit; font-weight: 400; line-height: 1.4; text-align: left; margin: .4rem 0 0}'''
 
 _SCRIPT = '''for (const box of document.querySelectorAll('.course-frames:not([data-ready])')) {
   const kept = box.querySelector('script[type="application/json"]')

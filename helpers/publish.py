@@ -97,7 +97,8 @@ def buttons(
 
 # %% ../nbs/backstage/publish.ipynb #90afa1cd
 def refresh() -> list:  # the notebooks that changed
-    "Write buttons, address and folded answers into every lesson."
+    "Write buttons, address and folded answers into every lesson, and make *Then and now* and the glossary anew from the lessons."
+    from helpers.pages import refresh_pages
     from helpers.exercises import quiz_text
     changed = []
     for path in lessons():
@@ -110,7 +111,7 @@ def refresh() -> list:  # the notebooks that changed
         if nbformat.writes(notebook) != before:
             nbformat.write(notebook, path)
             changed.append(path.name)
-    return changed
+    return changed + refresh_pages()
 
 # %% ../nbs/backstage/publish.ipynb #b6344723
 def main(arguments):

@@ -15,6 +15,7 @@ from test_browser import SWITCHES, chromium, missing
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
+pytestmark = pytest.mark.xdist_group('site')  # one worker builds it, for all tests
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))
 MAKE_DOCS = 'helpers.site'
