@@ -11,6 +11,7 @@ import yaml
 from conftest import LESSONS, ROOT
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -276,7 +277,8 @@ def run(python, content, folder, **env):
     copy = notebook(content)
     client = NotebookClient(copy, km=manager, timeout=900, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(folder/'work')}})
     given = {'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'GOMP_SPINCOUNT': '10000', 'HOME': str(folder/'home'), **({'OMP_NUM_THREADS': os.environ['OMP_NUM_THREADS']} if 'OMP_NUM_THREADS' in os.environ else {}), **env}
-    client.execute(env={name: value for name, value in given.items() if value is not None})
+    try: client.execute(env={name: value for name, value in given.items() if value is not None})
+    finally: run_sync(manager.shutdown_kernel)(now=True)  # nbclient leaves a kernel running that it was given
     return copy
 
 
