@@ -1,7 +1,7 @@
 """Stored frames: what the lesson's own function draws, kept under a digest; and the player, in a real browser, with the network off.
 
 The browser's tests need Chromium and are skipped without it, or fail where the environment says BROWSER_TESTS=required."""
-import base64, io, json, math, os, re, shutil
+import base64, io, json, math, re
 
 import nbformat
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 
 from helpers import frames
 from helpers.player import player
+from test_browser import chromium
 
 RACE, SOFTMAX = [ROOT/'nbs'/f'{stem}.ipynb' for stem in ('03_momentum_adam', '05_cross_entropy')]
 CHOSEN = [ROOT/'nbs'/f'{stem}.ipynb' for stem in frames.GRID]
@@ -158,22 +159,6 @@ def test_player_takes_the_place_of_the_widget():
 
 
 # --- in a browser
-
-def missing(what): (pytest.fail if os.environ.get('BROWSER_TESTS') == 'required' else pytest.skip)(what)
-
-
-@pytest.fixture(scope='module')
-def chromium():
-    "A headless Chromium."
-    try: from playwright.sync_api import sync_playwright
-    except ImportError: missing('playwright is not installed')
-    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', '/usr/bin/chromium'))), None)
-    if not program: missing('Chromium is not installed')
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=['--no-sandbox', '--disable-gpu'])
-        yield browser
-        browser.close()
-
 
 @pytest.fixture(scope='module')
 def file(tmp_path_factory):
