@@ -1,11 +1,12 @@
-# Everything goes through bootstrap.py, which sets up .venv on the first run and mends it when it has to.
+# Everything goes through bootstrap.py, which sets up .venv on the first run, and anew when it has to.
 PYTHON ?= python3
 
-.PHONY: help lab test run bundle clean-copies docs bench export
+.PHONY: help lab test test-all run bundle clean-copies docs bench export
 
 help:
 	@echo 'make lab      open the lessons in JupyterLab    LAB_FLAGS="--no-browser --port=8899"'
 	@echo 'make test     run the tests                     PYTEST_FLAGS="-k 02"'
+	@echo 'make test-all run all tests: whole lessons, browsers, several processes too'
 	@echo 'make run      run every lesson without a browser, and print a table'
 	@echo 'make bundle   write each lesson as one file for Kaggle and Colab, and the flashcards, into _bundles/'
 	@echo 'make clean-copies   write the lessons without outputs and solutions, for classes, into _clean/'
@@ -13,7 +14,7 @@ help:
 	@echo 'make bench    run the measurements in benchmarks/'
 	@echo 'make export   export the notebooks to helpers/ and clean them'
 	@echo
-	@echo 'Another Python (3.10 to 3.13): make lab PYTHON=python3.11'
+	@echo 'Another Python (3.10 to 3.14): make lab PYTHON=python3.11'
 	@echo 'Without make: python bootstrap.py lab'
 
 lab:
@@ -21,6 +22,9 @@ lab:
 
 test:
 	@$(PYTHON) bootstrap.py test $(PYTEST_FLAGS)
+
+test-all:
+	@$(PYTHON) bootstrap.py test-all $(PYTEST_FLAGS)
 
 run:
 	@$(PYTHON) bootstrap.py run

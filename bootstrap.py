@@ -1,254 +1,175 @@
-"""Set up the course in `.venv` and start what is asked for. Needs nothing but Python 3.10 to 3.13.
+"""Set up the course in `.venv` and start what is asked for. Needs nothing but Python 3.10 to 3.14.
 
-    python bootstrap.py             set up, nothing more
-    python bootstrap.py lab         open the lessons in JupyterLab
-    python bootstrap.py test        run the tests
-    python bootstrap.py run         run every lesson without a browser, and print a table
-    python bootstrap.py bundle      write each lesson as one file for Kaggle and Colab, and the flashcards, into _bundles/
-    python bootstrap.py clean-copies    write the lessons without outputs and solutions, for classes, into _clean/
-    python bootstrap.py docs        build the site that needs no network, in _site/
-    python bootstrap.py bench       run the measurements in benchmarks/
-    python bootstrap.py export      export the notebooks to helpers/ and clean them
+    python bootstrap.py                 set up, nothing more
+    python bootstrap.py lab             open the lessons in JupyterLab
+    python bootstrap.py test            run the tests, all but those of tests/whole/
+    python bootstrap.py test-all        run all tests, in browsers and several processes too
+    python bootstrap.py run             run every lesson without a browser, and print a table
+    python bootstrap.py bundle          write each lesson as one file, and flashcards, to _bundles/
+    python bootstrap.py clean-copies    write the lessons without outputs and answers to _clean/
+    python bootstrap.py docs            build the site that needs no network, in _site/
+    python bootstrap.py bench           run the measurements in benchmarks/
+    python bootstrap.py export          export the notebooks to helpers/ and clean them
 
 Words after the command are handed on to it: python bootstrap.py test -k 02
-
-The first run installs the packages of requirements.lock with pip, as pip is configured on this machine. Later runs
-find the environment ready and go straight on. One that was interrupted, has lost packages or no longer fits the lists
-of packages is mended; one that was moved or belongs to another Python is made anew.
 """
 
-import csv
+import ast
 import hashlib
-import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-PYTHON = "{}.{}".format(*sys.version_info)
-SIZE = "7 GB" if sys.platform == "linux" else "2 GB"  # on Linux PyTorch brings the CUDA libraries with it
-COMMANDS = "lab", "test", "run", "bundle", "clean-copies", "docs", "bench", "export"
-JUPYTERLAB_SETTINGS = {  # no question about news and no look for updates: the course works without a network
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+STAMP = VENV / "bootstrap.json"  # where it is, .venv is ours; with what `wanted` says, complete
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+LAB = "--LabApp.default_url=/lab/tree/index.ipynb"
+LAB += " --ServerApp.contents_manager_class=helpers.lab.CourseContents"
+PYTEST = "python -m pytest --numprocesses=auto --dist=loadgroup"
+BENCHMARKS = sorted(path.name for path in ROOT.glob("benchmarks/*.py") if path.stem != "common")
+COMMANDS = {
+    "lab": [f"python -m jupyterlab nbs {LAB}"],
+    "test": [f"{PYTEST} --ignore=tests/whole"],
+    "test-all": [PYTEST],
+    "run": ["python -m helpers.publish"],
+    "bundle": ["python -m helpers.bundle"],
+    "clean-copies": ["python -m helpers.bundle clean"],
+    "docs": ["python -m helpers.site"],
+    "bench": [f"python benchmarks/{name}" for name in BENCHMARKS],
+    "export": ["nbdev-export", "nbdev-clean"],
+}
+# No question about news and no look for updates: the course works without a network.
+NEWS = {"fetchNews": "false", "checkForUpdates": False}
+JUPYTERLAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": NEWS}
+# What pip may be configured for, and the variable that tells uv the same.
+UV = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
 }
 
 
-def say(line):
-    print(line, flush=True)
-
-
 def check_python(version=sys.version_info):
-    "Refuse a Python that the packages in requirements.lock do not support, or one that cannot make environments."
-    if not (3, 10) <= tuple(version[:2]) <= (3, 13):
+    "Refuse a Python that requirements.lock does not support."
+    if not (3, 10) <= tuple(version[:2]) <= (3, 14):
+        found = ".".join(map(str, version[:3]))
         sys.exit(
-            f"This course needs Python 3.10 to 3.13, and {sys.executable} is {'.'.join(map(str, version[:3]))}.\n"
-            "Choose another: make lab PYTHON=python3.11 (without make: python3.11 bootstrap.py lab)."
-        )
-    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        sys.exit(
-            f"{sys.executable} cannot make environments: its modules venv and ensurepip are not all installed.\n"
-            f"On Debian and Ubuntu: sudo apt install python{PYTHON}-venv. Then run the same command again."
+            f"This course needs Python 3.10 to 3.14, and {sys.executable} is {found}.\n"
+            "Choose another: make lab PYTHON=python3.12 (or: python3.12 bootstrap.py lab)."
         )
 
 
-def scripts():
-    "The folder of the environment's programs."
-    return VENV / ("Scripts" if os.name == "nt" else "bin")
-
-
-def python():
-    "The environment's interpreter."
-    return scripts() / ("python.exe" if os.name == "nt" else "python")
-
-
-def site_packages():
-    "The folder that pip installs into."
-    return VENV / ("Lib/site-packages" if os.name == "nt" else f"lib/python{PYTHON}/site-packages")
-
-
-def installed():
-    "The names in site-packages; an environment may hold more than the stamp lists, but not less."
-    return {name for name in os.listdir(site_packages()) if name != "__pycache__"}
-
-
-def inputs():
-    "A digest of the files that decide what is installed."
+def wanted():
+    "The stamp of a complete environment: its folder, its Python, its lists of packages."
     files = "requirements.lock", "pyproject.toml", "bootstrap.py"
-    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in files)).hexdigest()
+    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in files)).hexdigest()
+    return f"{VENV}\n{sys.version_info[:2]}\n{digest}\n".encode()
 
 
-def write_stamp(**contents):
-    "Say whose environment this is; with `inputs` and `names`, also that it is complete."
-    new = VENV / "bootstrap.json.new"
-    new.write_text(json.dumps({"place": str(VENV), "python": PYTHON, **contents}), encoding="utf-8")
-    new.replace(VENV / "bootstrap.json")
+def complete():
+    "Whether `.venv` is ready: not interrupted, not moved, not outdated, and with its Python."
+    python = shutil.which("python", path=str(BIN))
+    return bool(python) and STAMP.is_file() and STAMP.read_bytes() == wanted()
 
 
-def fault():
-    "What is wrong with the environment, as (`make` or `mend`, why); None when it is ready for use."
-    if not VENV.exists():
-        return "make", "first run"
-    try:
-        stamp = json.loads((VENV / "bootstrap.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "make", "it was only begun, or not made by bootstrap.py"
-    if stamp["place"] != str(VENV):
-        return "make", "it was made in another folder"
-    if stamp["python"] != PYTHON:
-        return "make", f"it was made for Python {stamp['python']}"
-    if not (python().exists() and site_packages().exists()):
-        return "make", "its Python or all of its packages are gone"
-    if "names" not in stamp:
-        return "mend", "the last installation did not finish"
-    if stamp["inputs"] != inputs():
-        return "mend", "the lists of packages have changed"
-    lost = sorted(set(stamp["names"]) - installed())
-    if lost:
-        return "mend", f"{lost[0]} is missing" if len(lost) == 1 else f"{lost[0]} and {len(lost) - 1} more are missing"
-    return None
+def clear():
+    "Empty `.venv` if it is ours. The stamp stays: after an interrupt it is ours still."
+    foreign = VENV.exists() and not STAMP.is_file() and (VENV.is_file() or os.listdir(VENV))
+    if foreign or VENV.is_symlink():
+        sys.exit(f"{VENV} was not made by this course. Rename it or remove it, then try again.")
+    VENV.mkdir(exist_ok=True)
+    STAMP.write_bytes(b"begun\n")
+    for path in VENV.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != STAMP:
+            path.unlink()
 
 
-def damaged():
-    "The .dist-info folders of packages that pip did not finish, or that have lost files since."
-    found = []
-    for info in site_packages().glob("*.dist-info"):
-        try:
-            with open(info / "RECORD", newline="", encoding="utf-8") as record:
-                files = [row[0] for row in csv.reader(record) if row] + [f"{info.name}/INSTALLER"]  # pip's last but RECORD
-        except OSError:
-            files = [f"{info.name}/RECORD"]
-        if not all((site_packages() / file).exists() for file in files if not file.endswith(".pyc")):
-            found.append(info)
-    return found
+def uv_environment(python):
+    "The variables that lead uv to the index, the certificates and the proxy of the user's pip."
+    listed = subprocess.check_output([python, "-m", "pip", "config", "list"]).decode().splitlines()
+    listed.sort(key=lambda line: line.startswith(":env:"))  # pip's variables win over its files
+    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # the best of all indexes, as pip
+    for line in listed:
+        key, value = line.split("=", 1)
+        name = UV.get(key.rpartition(".")[2])
+        if name:
+            separator = "," if name == "UV_FIND_LINKS" else " "
+            environment[name] = separator.join(ast.literal_eval(value).split())
+    return {**environment, **os.environ, "VIRTUAL_ENV": str(VENV)}
 
 
-@contextmanager
-def one_at_a_time():
-    "Wait for other set-ups in this folder. The system frees the lock when this process and its pip have ended."
-    with open(ROOT / ".venv.lock", "a") as file:
-        os.set_inheritable(file.fileno(), True)
-        for attempt in range(sys.maxsize):
-            try:
-                if os.name == "nt":
-                    import msvcrt
+def install():
+    "Install what requirements.lock lists, each file checked by its hash: with uv, else with pip."
+    python = shutil.which("python", path=str(BIN))
+    environment = uv_environment(python)
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    uv = re.search(r"^uv==(.*\\\n)*.*", lock, re.MULTILINE)[0]
+    (VENV / "uv.txt").write_text(uv, encoding="utf-8")
+    (VENV / "rest.txt").write_text(lock.replace(uv, ""), encoding="utf-8")
 
-                    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                else:
-                    import fcntl
+    def run(program, words, folder=VENV):
+        command = [python, "-m", *program.split(), "install", "--no-deps", *words.split()]
+        return not subprocess.call(command, cwd=folder, env=environment)
 
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except (BlockingIOError, PermissionError):
-                if attempt == 0:
-                    say("Another set-up is at work in this folder; waiting for it.")
-                time.sleep(0.5)
-        yield
-
-
-def make_venv():
-    "Make an environment that holds nothing but pip, in the place of whatever was there."
-    import venv
-
-    (VENV / "bootstrap.json").unlink(missing_ok=True)
-    try:
-        venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"{VENV} could not be made: {error}\nClose the programs that use it, remove it, and try again.")
-
-
-def pip_install(*words):
-    "Install with the environment's pip; its latest line is shown on a terminal, the last ones when it fails."
-    command = [str(python()), "-u", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
-    # close_fds=False: pip keeps the lock of one_at_a_time, even when this process is killed.
-    process = subprocess.Popen(
-        [*command, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, close_fds=False,
-        encoding="utf-8", errors="replace",
-    )
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if sys.stdout.isatty():
-            print("\r" + line.strip()[:78].ljust(78), end="", flush=True)
-    if sys.stdout.isatty():
-        print("\r" + " " * 78, end="\r", flush=True)
-    if process.wait():
+    locked = "--only-binary=:all: --require-hashes -r"
+    course = "--no-build-isolation -e ."
+    if run("pip -q", f"{locked} uv.txt"):
+        if run("uv pip", f"{locked} rest.txt") and run("uv pip", course, ROOT):
+            return
+    print("Now with pip, which takes some minutes.", flush=True)
+    if not (run("pip", f"{locked} rest.txt") and run("pip", course, ROOT)):
         sys.exit(
-            "".join(lines[-20:]) + "pip could not install the packages. The same command goes on from here.\n"
-            "PyTorch is there for 64-bit Linux, Windows, and macOS 14 or later on Apple's own processors."
+            "The packages could not be installed. The same command goes on from here.\n"
+            "PyTorch is there for 64-bit Linux, Windows, and macOS 14 on Apple's own processors."
         )
 
 
 def prepare():
-    "Leave a complete environment in `.venv`, doing only what is missing."
-    if fault() is None:
+    "Leave a complete environment in `.venv`."
+    if complete():
         return
-    with one_at_a_time():
-        found = fault()  # once more: the set-up just waited for may have left nothing to do
-        if found is None:
-            return
-        action, why = found
-        if action == "mend":
-            write_stamp()
-            for info in damaged():
-                shutil.rmtree(info)  # pip then takes the package for missing, and installs it again
-            if not any(site_packages().glob("pip-*.dist-info")):
-                action = "make"
-        if action == "make":
-            say(f"Making .venv with Python {PYTHON} ({why}).")
-            make_venv()
-            write_stamp()
-            say(f"Installing PyTorch and the other packages: several minutes, about {SIZE} on disk, once.")
-        else:
-            say(f"Mending .venv ({why}): seconds, or minutes if much is missing.")
-        pip_install("-r", "requirements.lock")
-        pip_install("--no-build-isolation", "-e", ".")
-        settings = VENV / "share/jupyter/lab/settings/overrides.json"
-        settings.parent.mkdir(parents=True, exist_ok=True)
-        settings.write_text(json.dumps(JUPYTERLAB_SETTINGS, indent=2), encoding="utf-8")
-        write_stamp(inputs=inputs(), names=sorted(installed()))
-        say("The environment is ready.")
+    print("Making .venv: a minute with a fast network; several GB, once.", flush=True)
+    clear()
+    subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
+    install()
+    settings = VENV / "share/jupyter/lab/settings/overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps(JUPYTERLAB_SETTINGS, indent=2), encoding="utf-8")
+    STAMP.write_bytes(wanted())
+    print("The environment is ready.", flush=True)
 
 
 def command_lines(command, words):
     "The programs that a command starts, one after the other."
-    if command == "lab":
-        front = "--LabApp.default_url=/lab/tree/index.ipynb", "--ServerApp.contents_manager_class=helpers.lab.CourseContents"
-        return [[str(python()), "-m", "jupyterlab", "nbs", *front, *words]]
-    if command == "test":
-        return [[str(python()), "-m", "pytest", *words]]
-    if command == "run":
-        return [[str(python()), "-m", "helpers.publish", *words]]
-    if command == "bundle":
-        return [[str(python()), "-m", "helpers.bundle", *words]]
-    if command == "clean-copies":
-        return [[str(python()), "-m", "helpers.bundle", "clean", *words]]
-    if command == "docs":
-        return [[str(python()), "-m", "helpers.site", *words]]
-    if command == "bench":
-        return [[str(python()), str(script), *words] for script in sorted((ROOT / "benchmarks").glob("*.py"))]
-    return [[str(scripts() / "nbdev-export"), *words], [str(scripts() / "nbdev-clean")]]
+    lines = [line.split() for line in COMMANDS[command]]
+    return [[shutil.which(program, path=str(BIN)), *rest, *words] for program, *rest in lines]
 
 
 def start(command, words):
     "Run a command in the environment and end with its exit code."
     os.chdir(ROOT)
     os.environ["VIRTUAL_ENV"] = str(VENV)
-    os.environ["PATH"] = str(scripts()) + os.pathsep + os.environ.get("PATH", "")
+    os.environ["PATH"] = str(BIN) + os.pathsep + os.environ.get("PATH", "")
+    if command == "lab" and os.name == "posix" and os.geteuid() == 0:
+        print('For root, JupyterLab needs: make lab LAB_FLAGS="--allow-root"', flush=True)
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the program that runs
     *earlier, last = command_lines(command, words)
     for line in earlier:
-        code = subprocess.call(line)
-        if code:
-            sys.exit(code)
+        subprocess.check_call(line)
     if os.name == "posix":
-        os.execv(last[0], last)  # in this process's place, so that Ctrl-C and other signals reach it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program
+        os.execv(last[0], last)  # in this process's place, so that every signal reaches it
     sys.exit(subprocess.call(last))
 
 
@@ -259,7 +180,9 @@ def main(words):
     try:
         prepare()
     except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on from here.")
+        sys.exit("\nStopped. The same command begins again; what was downloaded is kept.")
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{VENV} could not be made: {error}")
     if words:
         start(words[0], words[1:])
 

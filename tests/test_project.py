@@ -1,5 +1,15 @@
-"""What holds the project together: the three lists of packages, the public address, and bootstrap.py (without a network)."""
-import importlib.util, json, re, shutil, subprocess, sys, threading, time
+"""What holds the project together: the lists of packages, the public address, bootstrap.py.
+
+No network is needed. The set-up as a whole, with real packages: tests/whole/test_bootstrap.py.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,16 +43,30 @@ def test_conda_environment_is_that_of_pyproject():
     assert bounds(map(Requirement, from_conda[2:] + from_pip[:-1])) == bounds(WANTED)
 
 
+def pins(path=ROOT / 'requirements.lock'):
+    "Each entry of a lock: (requirement, its hashes)."
+    text = re.sub(r'^#.*\n|^\n', '', path.read_text(encoding='utf-8'), flags=re.M)
+    split = [entry.split('--hash=') for entry in text.replace('\\\n', ' ').splitlines()]
+    return [(Requirement(name), [value.strip() for value in hashes]) for name, *hashes in split]
+
+
 def locked(python, system):
-    "What pip would install from the lock there: {name: version}."
+    "What would be installed from the lock there: {name: version}."
     platform_system, os_name, machine = SYSTEMS[system]
-    there = default_environment() | dict(python_version=python, python_full_version=f'{python}.9', implementation_version=f'{python}.9', sys_platform=system,
-                                         platform_system=platform_system, os_name=os_name, platform_machine=machine)
+    there = default_environment()
+    there.update(
+        python_version=python,
+        python_full_version=f'{python}.9',
+        implementation_version=f'{python}.9',
+        sys_platform=system,
+        platform_system=platform_system,
+        os_name=os_name,
+        platform_machine=machine,
+    )
     versions = {}
-    for line in (ROOT/'requirements.lock').read_text(encoding='utf-8').splitlines():
-        if not line or line.lstrip().startswith('#'): continue
-        pin = Requirement(line)
-        if pin.marker and not pin.marker.evaluate(there): continue
+    for pin, _ in pins():
+        if pin.marker and not pin.marker.evaluate(there):
+            continue
         assert pin.name not in versions, f'{pin.name} is locked twice for Python {python} on {system}'
         [only] = pin.specifier
         assert only.operator == '=='
@@ -51,13 +75,31 @@ def locked(python, system):
 
 
 @pytest.mark.parametrize('system', SYSTEMS)
-@pytest.mark.parametrize('python', ['3.10', '3.11', '3.12', '3.13'])
+@pytest.mark.parametrize('python', ['3.10', '3.11', '3.12', '3.13', '3.14'])
 def test_lock_meets_pyproject(python, system):
     versions = locked(python, system)
     for wanted in WANTED + [Requirement(line) for line in PYPROJECT['build-system']['requires']]:
         name = canonicalize_name(wanted.name)
         assert name in versions, f'{name} is not locked'
         assert wanted.specifier.contains(versions[name]), f'{name} {versions[name]} is locked, {wanted} wanted'
+
+
+def test_every_locked_package_has_its_hashes():
+    assert len(pins()) > 200
+    for pin, hashes in pins():
+        assert hashes, f'{pin.name} has no hash'
+        assert all(re.fullmatch(r'sha256:[0-9a-f]{64}', value) for value in hashes), pin.name
+
+
+def test_what_makes_the_single_files_is_locked_alike():
+    "The workflow that makes them installs a small part of the lock."
+    small = pins(ROOT / '.github' / 'bundles.lock')
+    wanted = {'nbformat', 'jupyterquiz', 'pillow'}
+    assert wanted == set((ROOT / '.github' / 'bundles.in').read_text().split())
+    everything = {(pin.name, str(pin.specifier)): set(hashes) for pin, hashes in pins()}
+    for pin, hashes in small:
+        assert everything[pin.name, str(pin.specifier)] == set(hashes), pin.name
+    assert wanted < {pin.name for pin, _ in small} and len(small) < 20
 
 
 def test_lock_names_no_address_and_no_folder():
@@ -85,11 +127,27 @@ def test_devcontainer_sets_up_as_make_does():
 
 @pytest.mark.parametrize('path', sorted((ROOT/'.github'/'workflows').glob('*.yml')), ids=lambda path: path.stem)
 def test_workflows(path):
-    "Each says when it runs, what it may do, and uses only actions of a known version."
+    "Each says when it runs, may do little, and uses only actions of a known commit."
     workflow = yaml.safe_load(path.read_text())
-    assert workflow[True] and workflow['permissions'] and workflow['jobs']  # YAML reads the key `on` as True
+    assert workflow[True] and workflow['jobs']  # YAML reads the key `on` as True
+    assert workflow['permissions'] == {'contents': 'read'}
     for job in workflow['jobs'].values():
-        for step in job['steps']: assert 'run' in step or re.fullmatch(r'[\w-]+/[\w/-]+@v\d+', step['uses']), step
+        may_write = 'write' in job.get('permissions', {}).values()
+        for step in job['steps']:
+            if 'run' in step:
+                assert not (may_write and re.search(r'pip|python', step['run'])), step
+                continue
+            assert re.fullmatch(r'[\w-]+/[\w/-]+@[0-9a-f]{40}', step['uses']), step
+            if '/checkout@' in step['uses'] and not may_write:
+                assert step['with']['persist-credentials'] is False
+
+
+def test_actions_name_their_version():
+    "Beside each commit stands the version that it is, for those who look for a newer one."
+    for path in (ROOT / '.github' / 'workflows').glob('*.yml'):
+        for line in path.read_text().splitlines():
+            if 'uses:' in line:
+                assert re.search(r'@[0-9a-f]{40} # v\d+\.\d+\.\d+$', line), line
 
 
 # --- public address
@@ -108,222 +166,287 @@ def test_public_address_stands_once():
 # --- bootstrap.py
 
 def load_bootstrap():
-    spec = importlib.util.spec_from_file_location('bootstrap', ROOT/'bootstrap.py')
+    spec = importlib.util.spec_from_file_location('bootstrap', ROOT / 'bootstrap.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 class Course:
-    "A folder with bootstrap.py and lists of packages, where pip is a fake that writes what pip writes."
+    "A folder with bootstrap.py and lists of packages, where venv and the installation are fakes."
+
     def __init__(self, root, monkeypatch):
-        self.b, self.made, self.installed = load_bootstrap(), 0, []
-        self.stop_at = None  # the package at which the fake pip is interrupted
+        self.b = load_bootstrap()
+        self.made = 0
         self.monkeypatch = monkeypatch
-        self.stand_in(root)
-        for name in ('bootstrap.py', 'pyproject.toml'): shutil.copy(ROOT/name, root)
-        (root/'requirements.lock').write_text('torch==2.0\ntimm==1.0\n')
-        monkeypatch.setattr(self.b, 'make_venv', self.make_venv)
-        monkeypatch.setattr(self.b, 'pip_install', self.pip_install)
+        for name in ('bootstrap.py', 'pyproject.toml', 'requirements.lock'):
+            shutil.copy(ROOT / name, root)
+        monkeypatch.setattr(self.b.subprocess, 'check_call', self.make_venv)
+        monkeypatch.setattr(self.b, 'install', self.install)
+        self.move_to(root)
 
-    def stand_in(self, root):
-        self.root, self.venv = root, root/'.venv'
-        self.monkeypatch.setattr(self.b, 'ROOT', root)
-        self.monkeypatch.setattr(self.b, 'VENV', self.venv)
+    def move_to(self, root):
+        self.root, self.venv = root, root / '.venv'
+        for name, path in [
+            ('ROOT', root),
+            ('VENV', self.venv),
+            ('STAMP', self.venv / 'bootstrap.json'),
+            ('BIN', self.venv / self.b.BIN.name),
+        ]:
+            self.monkeypatch.setattr(self.b, name, path)
 
-    @property
-    def site(self): return self.b.site_packages()
-
-    def make_venv(self):
+    def make_venv(self, words):
         self.made += 1
-        shutil.rmtree(self.venv, ignore_errors=True)
-        self.b.scripts().mkdir(parents=True)
-        self.b.python().touch()
-        self.site.mkdir(parents=True)
-        self.install('pip')
+        assert words == [sys.executable, '-m', 'venv', str(self.venv)]
+        assert self.b.STAMP.read_text() == 'begun\n' and os.listdir(self.venv) == ['bootstrap.json']
+        self.b.BIN.mkdir()
+        shutil.copy(sys.executable, self.b.BIN / ('python.exe' if os.name == 'nt' else 'python'))
+        (self.b.BIN / 'link').symlink_to(self.root)
 
-    def pip_install(self, *words):
-        names = ['helpers'] if '-e' in words else [line.split('==')[0] for line in (self.root/words[1]).read_text().splitlines()]
-        for name in names:
-            if (self.site/f'{name}-1.dist-info').exists(): continue
-            self.installed.append(name)
-            self.install(name, finish=name != self.stop_at)
-            if name == self.stop_at: raise KeyboardInterrupt
-
-    def install(self, name, finish=True):
-        info = self.site/f'{name}-1.dist-info'
-        for folder in (self.site/name, info): folder.mkdir(exist_ok=True)
-        (self.site/name/'__init__.py').touch()
-        (info/'RECORD').write_text(f'{name}/__init__.py,,\n{name}/__pycache__/__init__.pyc,,\n{info.name}/RECORD,,\n')
-        if finish: (info/'INSTALLER').touch()
+    def install(self):
+        (self.venv / 'package').mkdir()
+        (self.venv / 'package' / 'module.py').touch()
 
     def prepare(self):
-        "Set up; give the packages that this run installed."
-        self.installed = []
         self.b.prepare()
-        assert self.b.fault() is None
-        return self.installed
+        assert self.b.complete() and (self.venv / 'package' / 'module.py').exists()
+        assert (self.root / 'pyproject.toml').exists()  # what a link led to
+
+
+def stop(*words, **options):
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    (tmp_path/'course').mkdir()
-    return Course((tmp_path/'course').resolve(), monkeypatch)
+    (tmp_path / 'course').mkdir()
+    return Course((tmp_path / 'course').resolve(), monkeypatch)
 
 
 def test_second_run_does_nothing(course, capsys):
-    assert course.prepare() == ['torch', 'timm', 'helpers']
-    settings = json.loads((course.venv/'share/jupyter/lab/settings/overrides.json').read_text())
-    assert settings == {'@jupyterlab/apputils-extension:notification': {'fetchNews': 'false', 'checkForUpdates': False}}
+    course.prepare()
+    settings = json.loads((course.venv / 'share/jupyter/lab/settings/overrides.json').read_text())
+    news = {'fetchNews': 'false', 'checkForUpdates': False}
+    assert settings == {'@jupyterlab/apputils-extension:notification': news}
     capsys.readouterr()
-    for part in ('make_venv', 'pip_install', 'one_at_a_time', 'damaged'): course.monkeypatch.delattr(course.b, part)
-    start = time.perf_counter()
-    assert course.prepare() == []
-    assert time.perf_counter() - start < .5 and capsys.readouterr().out == ''
+    (course.venv / 'package' / 'of_ones_own').touch()
+    course.prepare()
+    assert course.made == 1 and capsys.readouterr().out == ''
+    assert (course.venv / 'package' / 'of_ones_own').exists()
 
 
-@pytest.mark.parametrize('stop_at, left', [('torch', ['torch', 'timm', 'helpers']), ('timm', ['timm', 'helpers']), ('helpers', ['helpers'])])
-def test_interrupted_installation_goes_on(course, stop_at, left):
-    course.stop_at = stop_at
-    with pytest.raises(KeyboardInterrupt): course.b.prepare()
-    assert course.b.fault()[0] == 'mend'
-    course.stop_at = None
-    assert course.prepare() == left and course.made == 1
+@pytest.mark.parametrize('step', ['clear', 'venv', 'install', 'settings'])
+def test_interrupted_set_up_is_noticed(course, step):
+    "And the next run begins anew, without a question whose the folder is."
+    course.prepare()
+    (course.root / 'requirements.lock').write_text('torch==2.0\n')
+    places = {
+        'clear': (course.b.shutil, 'rmtree'),
+        'venv': (course.b.subprocess, 'check_call'),
+        'install': (course.b, 'install'),
+        'settings': (course.b.json, 'dumps'),
+    }
+    with course.monkeypatch.context() as patch:
+        patch.setattr(*places[step], stop)
+        with pytest.raises(SystemExit, match='Stopped. The same command'):
+            course.b.main([])
+        assert not course.b.complete()
+    shutil.copy(ROOT / 'requirements.lock', course.root)  # as it was: the old stamp would fit
+    assert not course.b.complete()
+    course.prepare()
 
 
-def test_begun_environment_is_made_anew(course):
-    course.make_venv()  # and no further
-    assert course.b.fault()[0] == 'make'
+@pytest.mark.parametrize('name', ['requirements.lock', 'pyproject.toml', 'bootstrap.py'])
+def test_changed_list_of_packages_is_noticed(course, name):
+    course.prepare()
+    with open(course.root / name, 'a') as file:
+        file.write('# new\n')
+    assert not course.b.complete()
     course.prepare()
     assert course.made == 2
-
-
-def test_interrupted_mending_is_noticed(course):
-    course.prepare()
-    (course.root/'requirements.lock').write_text('torch==2.0\ntimm==1.0\ntqdm==1.0\n')
-    course.stop_at = 'tqdm'
-    with pytest.raises(KeyboardInterrupt): course.b.prepare()
-    (course.root/'requirements.lock').write_text('torch==2.0\ntimm==1.0\n')  # as it was: the old stamp would fit again
-    assert course.b.fault()[0] == 'mend'
-
-
-@pytest.mark.parametrize('lost, installed', [
-    (['timm'], ['timm']),                                    # its folder
-    (['timm-1.dist-info'], ['timm']),                        # what pip knows of it
-    (['timm', 'timm-1.dist-info'], ['timm']),                # all of it
-    (['torch', 'timm/__init__.py'], ['torch', 'timm']),      # the search for damage, once begun, is thorough
-])
-def test_removed_package_comes_back(course, lost, installed):
-    course.prepare()
-    for name in lost:
-        path = course.site/name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert course.b.fault()[0] == 'mend'
-    assert course.prepare() == installed and course.made == 1
-    assert all((course.site/name).exists() for name in lost)
-
-
-def test_changed_list_of_packages_is_noticed(course):
-    course.prepare()
-    (course.root/'requirements.lock').write_text('torch==2.0\ntimm==1.0\ntqdm==1.0\n')
-    assert course.prepare() == ['tqdm'] and course.made == 1
-
-
-def test_packages_of_ones_own_do_no_harm(course):
-    course.prepare()
-    course.install('seaborn')
-    assert course.b.fault() is None
-
-
-def test_caches_may_come_and_go(course):
-    course.make_venv()
-    course.b.write_stamp()
-    (course.site/'__pycache__').mkdir()
-    course.prepare()
-    (course.site/'__pycache__').rmdir()
-    assert course.b.fault() is None
 
 
 def test_moved_environment_is_made_anew(course):
     course.prepare()
-    course.stand_in(course.root.rename(course.root.with_name('elsewhere')))
-    assert course.b.fault()[0] == 'make'
+    course.move_to(course.root.rename(course.root.with_name('elsewhere')))
+    assert not course.b.complete()
     course.prepare()
     assert course.made == 2
 
 
-def restamp(course, **changed):
-    stamp = course.venv/'bootstrap.json'
-    stamp.write_text(json.dumps(json.loads(stamp.read_text()) | changed))
-
-
-@pytest.mark.parametrize('spoil', [
-    lambda course: restamp(course, python='3.9'),
-    lambda course: course.b.python().unlink(),
-    lambda course: shutil.rmtree(course.site),
-    lambda course: shutil.rmtree(course.site/'pip'),
-    lambda course: (course.venv/'bootstrap.json').write_text('{"pl'),
-], ids=['another Python', 'no Python', 'no packages', 'no pip', 'half a stamp'])
-def test_useless_environment_is_made_anew(course, spoil):
+def test_another_python_is_noticed(course):
     course.prepare()
-    spoil(course)
-    assert course.prepare() == ['torch', 'timm', 'helpers'] and course.made == 2
+    course.monkeypatch.setattr(course.b.sys, 'version_info', (3, 10, 0))
+    assert not course.b.complete()
 
 
-def test_damaged_pip_is_not_trusted_to_mend(course):
+@pytest.mark.parametrize('stamp', [b'', b'{}', b'\xff\xfe\x00', b'begun\n', b'{"place": "/x", "names": []}'])
+def test_damaged_or_older_stamp_is_ours_and_made_anew(course, stamp):
     course.prepare()
-    for name in ('torch', 'pip'): (course.site/name/'__init__.py').unlink()
-    shutil.rmtree(course.site/'torch')
+    course.b.STAMP.write_bytes(stamp)
     course.prepare()
     assert course.made == 2
 
 
-def test_half_removed_environment_has_no_stamp(tmp_path, monkeypatch):
-    def create(*args, **kwargs): raise PermissionError('in use')
-    b = load_bootstrap()
-    monkeypatch.setattr(b, 'VENV', tmp_path)
-    monkeypatch.setattr('venv.create', create)
-    b.write_stamp()
-    with pytest.raises(SystemExit, match='in use'): b.make_venv()
-    assert not (tmp_path/'bootstrap.json').exists()
+def test_environment_without_its_python_is_made_anew(course):
+    course.prepare()
+    shutil.rmtree(course.b.BIN)
+    course.prepare()
+    assert course.made == 2
 
 
-def test_one_set_up_at_a_time(course):
-    second = threading.Thread(target=course.prepare)
-    with course.b.one_at_a_time():
-        second.start()
-        time.sleep(.3)
-        assert course.made == 0
-    second.join(10)
-    assert course.made == 1
+def test_an_empty_folder_is_taken(course):
+    course.venv.mkdir()
+    course.prepare()
 
 
-def test_a_real_environment_is_read_right(tmp_path, monkeypatch):
-    b = load_bootstrap()
-    monkeypatch.setattr(b, 'VENV', tmp_path/'.venv')
-    b.make_venv()
-    assert subprocess.run([str(b.python()), '-c', 'import sys; print(sys.prefix)'], capture_output=True, text=True).stdout.strip() == str(tmp_path/'.venv')
-    assert b.damaged() == [] and {'pip'} <= b.installed()
-    (b.site_packages()/'pip'/'__main__.py').unlink()
-    assert [info.name.split('-')[0] for info in b.damaged()] == ['pip']
+def refuses(course):
+    with pytest.raises(SystemExit, match='was not made by this course. Rename it or remove it'):
+        course.b.main([])
+    assert course.made == 0
 
 
-@pytest.mark.parametrize('version', [(2, 7, 18), (3, 9, 18), (3, 14, 0)])
+def test_a_link_is_left_alone(course, tmp_path):
+    "Also one to an environment of ours, and one that leads nowhere."
+    (tmp_path / 'mine').mkdir()
+    course.venv.symlink_to(tmp_path / 'mine')
+    for name in ('thesis.txt', 'bootstrap.json'):
+        (tmp_path / 'mine' / name).write_text('mine')
+        refuses(course)
+        assert (tmp_path / 'mine' / name).read_text() == 'mine'
+    course.venv.unlink()
+    course.venv.symlink_to(tmp_path / 'nowhere')
+    refuses(course)
+
+
+def test_an_environment_of_ones_own_is_left_alone(course):
+    (course.venv / 'bin').mkdir(parents=True)
+    refuses(course)
+    assert (course.venv / 'bin').exists()
+
+
+def test_a_file_of_that_name_is_left_alone(course):
+    course.venv.write_text('mine')
+    refuses(course)
+    assert course.venv.read_text() == 'mine'
+
+
+def test_a_folder_that_cannot_be_made_gets_a_sentence(course):
+    def full(*words):
+        raise OSError(28, 'No space left on device')
+
+    course.monkeypatch.setattr(course.b, 'clear', full)
+    with pytest.raises(SystemExit, match='could not be made: .*No space left on device'):
+        course.b.main([])
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='the fake Python is a shell script')
+class TestInstall:
+    "`install`, where the environment's Python is a script that writes down how it was called."
+
+    @pytest.fixture
+    def b(self, tmp_path, monkeypatch):
+        b = load_bootstrap()
+        (tmp_path / 'bin').mkdir()
+        for name, path in [('ROOT', ROOT), ('VENV', tmp_path), ('BIN', tmp_path / 'bin')]:
+            monkeypatch.setattr(b, name, path)
+        monkeypatch.setattr(b, 'uv_environment', lambda python: {'PATH': os.defpath})
+        self.folder = tmp_path
+        return b
+
+    def fails_where(self, pattern):
+        script = self.folder / 'bin' / 'python'
+        log = self.folder / 'log'
+        log.write_text('')
+        script.write_text(f'#!/bin/sh\necho "$*" >> {log}\ncase "$*" in {pattern}) exit 1;; esac\n')
+        script.chmod(0o755)
+
+    def calls(self):
+        log = (self.folder / 'log').read_text().replace(f'{self.folder}/', '')
+        return [line.split() for line in log.splitlines()]
+
+    def test_uv_does_the_work(self, b):
+        self.fails_where('nothing')
+        b.install()
+        [get_uv, locked, course] = self.calls()
+        assert get_uv[:3] == ['-m', 'pip', '-q'] and get_uv[-1] == 'uv.txt'
+        assert locked[:3] == ['-m', 'uv', 'pip'] and locked[-1] == 'rest.txt'
+        assert '--require-hashes' in get_uv and '--require-hashes' in locked
+        assert course[:3] == ['-m', 'uv', 'pip'] and course[-2:] == ['-e', '.']
+
+    def test_uv_and_the_rest_are_the_lock(self, b):
+        self.fails_where('nothing')
+        b.install()
+        [uv] = pins(self.folder / 'uv.txt')
+        assert uv[0].name == 'uv'
+        assert [entry for entry in pins() if entry[0].name != 'uv'] == pins(self.folder / 'rest.txt')
+        assert uv in pins()
+
+    @pytest.mark.parametrize('pattern, tried', [('*uv.txt', 1), ('*uv*rest*', 2), ('*uv*-e*', 3)])
+    def test_pip_where_uv_fails(self, b, pattern, tried):
+        self.fails_where(pattern)
+        b.install()
+        locked, course = self.calls()[tried:]
+        assert locked[:3] == ['-m', 'pip', 'install'] and '--require-hashes' in locked
+        assert course[:3] == ['-m', 'pip', 'install'] and course[-2:] == ['-e', '.']
+
+    @pytest.mark.parametrize('pattern', ['*rest.txt', '*-e*'])
+    def test_a_failure_gets_a_sentence(self, b, pattern):
+        self.fails_where(pattern)
+        with pytest.raises(SystemExit, match='could not be installed. The same command'):
+            b.install()
+
+
+def test_uv_is_told_what_pip_is_configured_for(tmp_path, monkeypatch):
+    "From pip's own answer; its variables win over its files, and uv's own over both."
+    for name in [name for name in os.environ if name.startswith(('PIP_', 'UV_', 'SSL_', 'ALL_'))]:
+        monkeypatch.delenv(name)
+    (tmp_path / 'pip.conf').write_text(
+        '[global]\nindex-url = https://a.example/simple\ncert = /a.pem\nproxy = http://proxy:1\n'
+        'find-links = /one\n    /two\ntrusted-host = a.example b.example\nno-index = false\n'
+        '[install]\nextra-index-url = https://b.example/simple\n    https://c.example/simple\n'
+    )
+    monkeypatch.setenv('PIP_CONFIG_FILE', str(tmp_path / 'pip.conf'))
+    monkeypatch.setenv('PIP_CERT', '/b.pem')
+    monkeypatch.setenv('PIP_PROXY', 'http://proxy:2')
+    monkeypatch.setenv('ALL_PROXY', 'http://proxy:3')
+    told = load_bootstrap().uv_environment(sys.executable)
+    assert {name: told[name] for name in told if name.startswith(('UV_', 'SSL_', 'ALL_'))} == {
+        'UV_INDEX_STRATEGY': 'unsafe-best-match',
+        'UV_DEFAULT_INDEX': 'https://a.example/simple',
+        'UV_INDEX': 'https://b.example/simple https://c.example/simple',
+        'UV_FIND_LINKS': '/one,/two',
+        'UV_NO_INDEX': 'false',
+        'UV_INSECURE_HOST': 'a.example b.example',
+        'SSL_CERT_FILE': '/b.pem',
+        'ALL_PROXY': 'http://proxy:3',
+    }
+
+
+@pytest.mark.parametrize('version', [(3, 9, 18), (3, 15, 0), (4, 0, 0)])
 def test_other_pythons_are_refused(version):
-    with pytest.raises(SystemExit) as stop: load_bootstrap().check_python(version)
-    assert '.'.join(map(str, version)) in stop.value.code and 'make lab PYTHON=' in stop.value.code
+    with pytest.raises(SystemExit) as refused:
+        load_bootstrap().check_python(version)
+    assert '.'.join(map(str, version)) in refused.value.code
+    assert '3.10 to 3.14' in refused.value.code and 'make lab PYTHON=' in refused.value.code
 
 
-@pytest.mark.parametrize('version', [(3, 10, 0), (3, 11, 7), (3, 12, 1), (3, 13, 9)])
-def test_supported_pythons_are_accepted(version): load_bootstrap().check_python(version)
-
-
-def test_python_without_ensurepip_gets_a_sentence(monkeypatch):
-    b = load_bootstrap()
-    monkeypatch.setattr(b.importlib.util, 'find_spec', lambda name: None if name == 'ensurepip' else name)
-    with pytest.raises(SystemExit) as stop: b.check_python()
-    assert f'apt install python{b.PYTHON}-venv' in stop.value.code
+@pytest.mark.parametrize('version', [(3, 10, 0), (3, 11, 7), (3, 12, 1), (3, 13, 9), (3, 14, 0)])
+def test_supported_pythons_are_accepted(version):
+    load_bootstrap().check_python(version)
 
 
 def test_makefile_calls_every_command():
-    assert re.findall(r'^\t@\$\(PYTHON\) bootstrap\.py ([\w-]+)', (ROOT/'Makefile').read_text(), re.M) == list(load_bootstrap().COMMANDS)
+    makefile = (ROOT / 'Makefile').read_text()
+    called = re.findall(r'^\t@\$\(PYTHON\) bootstrap\.py ([\w-]+)', makefile, re.M)
+    b = load_bootstrap()
+    assert called == list(b.COMMANDS)
+    assert re.findall(r'^    python bootstrap\.py ([\w-]+) ', b.__doc__, re.M) == called
+
+
+def test_make_test_is_part_of_make_test_all():
+    "Both run pytest alike; the shorter one leaves out tests/whole and nothing else."
+    b = load_bootstrap()
+    [[*everything]] = b.command_lines('test-all', [])
+    [[*part]] = b.command_lines('test', [])
+    assert part == [*everything, '--ignore=tests/whole'] and (ROOT / 'tests' / 'whole').is_dir()
