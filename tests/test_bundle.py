@@ -1,47 +1,17 @@
-"""Single-file copies: what they hold, and that they run where nothing of the course is installed, in an empty folder, with the network off.
-
-The environment that runs them is a real one, with links to the packages that a Kaggle or Colab user is promised here and to nothing else."""
-import ast, csv, importlib.metadata, json, os, re, shutil, subprocess, sys, venv
-from pathlib import Path
-from types import SimpleNamespace
+"Single-file copies: what they hold, what their folded cell does, the workflow that publishes them, copies for classes, flashcards."
+import ast, importlib.metadata, json, os, re, shutil, subprocess, sys
 
 import nbformat
 import pytest
 import yaml
-from conftest import LESSONS, ROOT
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from common import LESSONS, ROOT
+from elsewhere import cell_of, check_run, notebook
 
 from helpers import bundle as b
-from helpers.leaves import render_paddy
-from helpers.publish import BUNDLES, address, buttons, printed
-from test_lessons import noise
+from helpers.publish import BUNDLES, address, buttons
 
 names = [path.stem for path in LESSONS]
 each_lesson = pytest.mark.parametrize('path', LESSONS, ids=names)
-THERE = ('torch', 'fastai', 'timm', 'pandas', 'matplotlib', 'ipywidgets', 'ipykernel')  # with what they require
-NOT_THERE = ('helpers', 'jupyterquiz', 'pooch', 'kagglehub', 'accelerate')
-
-
-@pytest.fixture(scope='module')
-def bundles():
-    "File name to bytes, as `make bundle` writes them."
-    return b.copies()
-
-
-def notebook(content): return nbformat.reads(content.decode(), as_version=4)
-
-
-def cell_of(copy):
-    "The folded cell."
-    [cell] = [cell for cell in copy.cells if 'course_files' in cell.source]
-    return cell
-
-
 def files_of(cell):
     "The files that a folded cell carries, read from its source without running it."
     files = {}
@@ -99,10 +69,6 @@ def test_holds_no_more(bundles):
     for lesson, files in holds.items():
         assert [name for name in files if 'helpers/checks/lesson' in name] == [f'helpers/checks/lesson{lesson}.py'] and not {'helpers/publish.py', 'helpers/bundle.py', 'helpers/_modidx.py'} & files
     assert 'data/rice.csv' in holds['12'] and 'data/multitarget.csv' in holds['13']
-
-
-def test_no_torch_is_needed_to_make_them():
-    subprocess.run([sys.executable, '-c', 'import sys; sys.modules["torch"] = sys.modules["matplotlib"] = None; from helpers import bundle; bundle.copies()'], cwd=ROOT, check=True)
 
 
 def test_imports_are_found_wherever_they_stand():
@@ -200,120 +166,10 @@ def test_what_is_missing_is_said_in_one_line(unpack, monkeypatch):
     assert said.count('\n') == 1 and said.startswith('Too old or missing here: torch (2.5.1+cu124, 2.6 is needed), requests (missing). Remedy: %pip install --upgrade "torch>=2.6" requests in a new cell')
 
 
-# --- the run
+# --- the run (those of the other lessons: whole/test_single_files.py)
 
-NO_NETWORK = '''
-import socket
-def refuse(name, at=0):
-    real = getattr(socket.socket, name)
-    def call(self, *words):
-        if self.family in (socket.AF_INET, socket.AF_INET6) and words[at][0] not in ('127.0.0.1', '::1', 'localhost'): raise OSError(101, 'Network is unreachable')
-        return real(self, *words)
-    setattr(socket.socket, name, call)
-for name, at in (('connect', 0), ('connect_ex', 0), ('sendto', -1)): refuse(name, at)
-real = socket.getaddrinfo
-def getaddrinfo(host, *words, **named):
-    if host not in (None, '', '127.0.0.1', '::1', 'localhost'): raise socket.gaierror(-3, 'Temporary failure in name resolution')
-    return real(host, *words, **named)
-socket.getaddrinfo = getaddrinfo
-'''
-
-
-def required(wanted):
-    "The distributions that these require, and theirs; of extras those that are asked for."
-    found, queue = {}, [(name, ()) for name in wanted]
-    done = set()
-    while queue:
-        name, extras = queue.pop()
-        if (name, extras) in done: continue
-        done.add((name, extras))
-        found[name] = importlib.metadata.distribution(name)
-        for requirement in map(Requirement, found[name].requires or ()):
-            if requirement.marker is None or any(requirement.marker.evaluate({'extra': extra}) for extra in ('', *extras)): queue.append((canonicalize_name(requirement.name), tuple(sorted(requirement.extras))))
-    return list(found.values())
-
-
-def environment(folder, wanted):
-    "A virtual environment with links to some of the distributions here and to what they require, and to nothing else; its Python."
-    venv.create(folder, symlinks=os.name != 'nt', with_pip=False)
-    python = folder/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
-    [site] = map(Path, json.loads(subprocess.run([python, '-c', 'import json, site; print(json.dumps(site.getsitepackages()))'], capture_output=True, check=True).stdout))
-    ours, owners = {distribution.name for distribution in required(wanted)}, {}
-    for distribution in importlib.metadata.distributions():
-        is_ours = distribution.name in ours
-        for [file, *_] in csv.reader((distribution.read_text('RECORD') or '').splitlines()):  # `files` would take ten times as long
-            if not file.startswith(('/', '..')) and not file.endswith(('.pyc', '.pth')): owners.setdefault(file.split('/')[0], []).append((is_ours, distribution, file))
-    for top, owned in owners.items():
-        files = [(distribution, file) for is_ours, distribution, file in owned if is_ours]
-        for distribution, link in [(files[0][0], top)] if len(files) == len(owned) else files:  # a folder that others share is linked file by file
-            (site/link).parent.mkdir(parents=True, exist_ok=True)
-            (site/link).symlink_to(distribution.locate_file(link))
-    return python, site
-
-
-@pytest.fixture(scope='session')
-def elsewhere(tmp_path_factory):
-    "The Python of an environment with `THERE`, in which the network is off."
-    folder = tmp_path_factory.mktemp('elsewhere')/'venv'
-    python, site = environment(folder, THERE)
-    (site/'no_network.py').write_text(NO_NETWORK)
-    (site/'no_network.pth').write_text('import no_network\n')
-    test = f'''import importlib.util, socket
-assert not [name for name in {NOT_THERE} if importlib.util.find_spec(name)] and all(map(importlib.util.find_spec, {THERE}))
-for act in (lambda: socket.create_connection(('192.0.2.1', 80), 1), lambda: socket.create_connection(('example.com', 80), 1)):
-    try: act()
-    except OSError as error: assert 'unreachable' in str(error) or 'resolution' in str(error), error
-    else: raise AssertionError('the network is on')'''
-    subprocess.run([python, '-c', test], check=True, cwd=folder, env={'PATH': os.defpath})
-    return python
-
-
-def run(python, content, folder, **env):
-    "Run a copy with an environment's own kernel, in an empty folder; without any variable of the course."
-    (folder/'kernels'/'elsewhere').mkdir(parents=True)
-    (folder/'kernels'/'elsewhere'/'kernel.json').write_text(json.dumps({'argv': [str(python), '-m', 'ipykernel_launcher', '-f', '{connection_file}'], 'display_name': 'elsewhere', 'language': 'python'}))
-    manager = AsyncKernelManager(kernel_name='elsewhere', kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder/'kernels')], ensure_native_kernel=False))
-    for name in ('home', 'work'): (folder/name).mkdir()
-    copy = notebook(content)
-    client = NotebookClient(copy, km=manager, timeout=900, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(folder/'work')}})
-    given = {'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'GOMP_SPINCOUNT': '10000', 'HOME': str(folder/'home'), **({'OMP_NUM_THREADS': os.environ['OMP_NUM_THREADS']} if 'OMP_NUM_THREADS' in os.environ else {}), **env}
-    try: client.execute(env={name: value for name, value in given.items() if value is not None})
-    finally: run_sync(manager.shutdown_kernel)(now=True)  # nbclient leaves a kernel running that it was given
-    return copy
-
-
-# A home that cannot be written, and none at all, are tried with one lesson each; all others have an empty one.
-HOMES = {'01': {'HOME': os.devnull + '/home'}, '05': {'HOME': None}}
-STAND_IN = {'01': None, **dict.fromkeys(('02', '03', '04', '05'), 'digits'), '06': 'digits', '07': 'ratings', '08': 'ratings', '09': 'incomes', **dict.fromkeys(('10', '11', '12', '13'), 'leaves')}
-
-
-@each_lesson
-def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
-    copy = run(elsewhere, bundles[path.name], tmp_path, **HOMES.get(path.name[:2], {}))
-    assert noise(copy) == []
-    shown = printed(copy)
-    assert 'Warning' not in shown
-    assert not re.search(r'%\|', shown), 'a progress bar stayed in the notebook'
-    assert re.fullmatch(r"The course's package is here, in whats-inside-a-neural-net: \d+ modules, versions fit\.\n", cell_of(copy).outputs[0].text)
-    assert not re.search(r'^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d', shown, re.M)
-    if wanted := STAND_IN[path.name[:2]]: assert re.search(rf'^stand-in {wanted}: \d', shown, re.M)
-    assert 'solved.' not in shown and shown.count(': not ') >= 3, 'the starters of the exercises should run and be unsolved'
-    [quiz] = [cell for cell in copy.cells if cell.source.startswith('quiz(')]
-    assert 'data-shufflequestions' in quiz.outputs[0].data['text/html'] and 'make_mc' in quiz.outputs[1].data['application/javascript']
-    assert sorted(file.name for file in (tmp_path/'work').iterdir()) == ['whats-inside-a-neural-net']
-
-
-def test_runs_on_kaggles_inputs(bundles, elsewhere, tmp_path):
-    "With the rice competition attached to the notebook: its pictures are taken, no stand-in is drawn. Rendered ones in the competition's layout, or the real ones where they are."
-    attached, real = tmp_path/'input'/'competitions'/'paddy-disease-classification', Path(os.environ.get('COURSE_REAL_DATA', '.'))/'paddy-small'
-    attached.parent.mkdir(parents=True)
-    if real.is_dir(): attached.symlink_to(real)
-    else: render_paddy(attached)
-    copy = run(elsewhere, bundles['10_fine_tuning.ipynb'], tmp_path, HELPERS_KAGGLE_INPUT=str(tmp_path/'input'))
-    assert noise(copy) == []
-    shown = printed(copy)
-    assert re.search(r"^Paddy Doctor: [\d,]+ photographs .*\(Kaggle's input\)$", shown, re.M) and 'stand-in leaves' not in shown
-    assert 'solved.' not in shown and shown.count(': not ') >= 3
+def test_first_lesson_runs_where_nothing_is_installed(bundles, elsewhere, tmp_path):
+    check_run(LESSONS[0], bundles, elsewhere, tmp_path)
 
 
 # --- the buttons, and the workflow that publishes what they open
@@ -330,23 +186,6 @@ def test_buttons_open_what_is_published(path, bundles):
     targets = [f'https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{path.name}', f'https://kaggle.com/kernels/welcome?src={address()}/blob/{BUNDLES}/{path.name}', f'{address()}/raw/{BUNDLES}/{path.name}']
     assert re.findall(r'\]\(([^)]*)\)', cell.source) == targets and cell.source == buttons(path.name)
     assert path.name in bundles
-
-
-def test_workflow_makes_them_without_gigabytes(tmp_path, bundles):
-    "What its first command installs is enough for its second, and both are of few megabytes; the actions are pinned by their major version."
-    assert WORKFLOW[True] == {'push': {'branches': ['main']}} and WORKFLOW['permissions'] == {'contents': 'write'}  # `on` is a truth value in YAML
-    assert all(re.fullmatch(r'actions/[\w-]+@v\d+', step['uses']) for step in STEPS if 'uses' in step)
-    [install, make] = next(step['run'] for step in STEPS if step.get('name') == 'Make them').strip().splitlines()
-    wanted = re.fullmatch(r'pip install --constraint requirements.lock ([\w ]+)', install)[1].split()
-    assert not {'torch', 'numpy', 'ipython'} & {canonicalize_name(distribution.name) for distribution in required(wanted)}
-    python, _ = environment(tmp_path/'venv', wanted)
-    course = tmp_path/'course'
-    for name in ('nbs', 'helpers', 'data'): shutil.copytree(ROOT/name, course/name, ignore=shutil.ignore_patterns('cache', 'progress.json', '__pycache__', '.ipynb_checkpoints'))
-    for name in ('pyproject.toml', 'settings.ini'): shutil.copy(ROOT/name, course)
-    program, *words = make.split()
-    assert program == 'python'
-    subprocess.run([python, *words], cwd=course, check=True, env={'PATH': os.defpath})
-    assert {path.name: path.read_bytes() for path in (course/'_bundles').iterdir()} == bundles
 
 
 def test_workflow_publishes_a_single_commit(tmp_path):
