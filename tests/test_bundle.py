@@ -1,14 +1,19 @@
 "Single-file copies: what they hold, what their folded cell does, the workflow that publishes them, copies for classes, flashcards."
-import ast, importlib.metadata, json, os, re, shutil, subprocess, sys
+import ast, base64, importlib.metadata, io, json, os, re, shutil, subprocess, sys
+from copy import deepcopy
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
-from common import LESSONS, ROOT
+from common import LESSONS, ROOT, pixels
 from elsewhere import cell_of, check_run, notebook
+from packaging.requirements import Requirement
+from packaging.version import Version
+from PIL import Image
 
 from helpers import bundle as b
-from helpers.publish import BUNDLES, address, buttons
+from helpers.publish import BUNDLES, address, buttons, pyproject
 
 names = [path.stem for path in LESSONS]
 each_lesson = pytest.mark.parametrize('path', LESSONS, ids=names)
@@ -26,16 +31,42 @@ def files_of(cell):
 def test_twice_the_same_bytes(bundles): assert b.copies() == bundles and sorted(bundles) == [path.name for path in LESSONS] + ['flashcards.csv']
 
 
+def png(output):
+    "The stored picture of an output, or an empty text."
+    return output.get('data', {}).get('image/png', '')
+
+
+def looks_like(ours, theirs):
+    "True if a picture is the other one with at most 256 colours."
+    few, many = (pixels(base64.b64decode(picture)) for picture in (ours, theirs))
+    colors = len(np.unique(few @ [65536, 256, 1]))
+    return few.shape == many.shape and colors <= 256 and np.abs(few - many).mean() < 4
+
+
+def with_pictures_of(copy, lesson):
+    "A copy with the lesson's pictures put back; those pictures, and what stood in their place."
+    restored, originals, now = deepcopy(copy), [], []
+    for ours, theirs in zip(restored.cells, lesson.cells):
+        for output, original in zip(ours.get('outputs', []), theirs.get('outputs', [])):
+            if not png(original) or output == original:
+                continue
+            originals.append(png(original))
+            now.append(deepcopy(output.data))
+            output.data = original.data
+    return restored, originals, now
+
+
 @each_lesson
 def test_is_the_lesson_in_one_file(bundles, path):
     "Valid, small, no machine's path; all cells but one are the lesson's, with their outputs; that one is folded everywhere."
     content = bundles[path.name]
-    assert len(content) <= 1_500_000 and b'\r' not in content
+    assert len(content) <= 900_000 and b'\r' not in content
     assert not re.search(rb'(?<![\w.])/(?:root|work|tmp|home)/|[A-Z]:\\\\Users', content)
     copy, lesson = notebook(content), nbformat.read(path, as_version=4)
     nbformat.validate(copy)
     assert copy.metadata == lesson.metadata and len(copy.cells) == len(lesson.cells)
-    differ = [n for n, (ours, theirs) in enumerate(zip(copy.cells, lesson.cells)) if ours != theirs]
+    restored, originals, now = with_pictures_of(copy, lesson)
+    differ = [n for n, (ours, theirs) in enumerate(zip(restored.cells, lesson.cells)) if ours != theirs]
     first = next(n for n, cell in enumerate(lesson.cells) if cell.cell_type == 'code')
     assert differ == [first] and '%pip install' in lesson.cells[first].source
     cell = copy.cells[first]
@@ -43,6 +74,16 @@ def test_is_the_lesson_in_one_file(bundles, path):
     assert cell.metadata.jupyter.source_hidden and cell.metadata.cellView == 'form' and cell.metadata['_kg_hide-input']
     assert re.fullmatch(r'#@title .+ \{display-mode: "form"\}', cell.source.splitlines()[0])
     assert not re.search(r'base64|zlib|zipfile', re.sub(r"= r('''|\"\"\").*?\1", '', cell.source, flags=re.S))
+    # of the pictures only as many as must be are smaller, and none is left out
+    for original, data in zip(originals, now):
+        assert len(data['image/png']) < len(original) and looks_like(data['image/png'], original)
+    untouched = [png(output) for cell in copy.cells for output in cell.get('outputs', [])]
+    if originals:
+        last = min(range(len(originals)), key=lambda n: len(originals[n]))
+        saved = len(originals[last]) - len(now[last]['image/png'])
+        assert len(content) + saved > 900_000
+        unchanged = set(untouched) - {data['image/png'] for data in now}
+        assert max(map(len, unchanged)) <= len(originals[last])
 
 
 @each_lesson
@@ -87,10 +128,83 @@ def test_both_triple_quotes_are_refused():
     with pytest.raises(ValueError, match='triple quotes'): b._quoted("'''\"\"\"")
 
 
-def test_stripped_where_too_large(monkeypatch):
-    monkeypatch.setattr(b, 'MOST', 300_000)
-    copy = b.bundle(LESSONS[0])
-    assert not any(cell.get('outputs') for cell in copy.cells) and 'widgets' not in copy.metadata and cell_of(copy).metadata.cellView == 'form'
+@pytest.fixture
+def shrunk(monkeypatch):
+    "Shrink a notebook with three pictures of noise to so many bytes; its pictures, the sizes before and after."
+    random = np.random.default_rng(0)
+    lesson = nbformat.v4.new_notebook()
+    for side in (30, 60, 45):
+        file = io.BytesIO()
+        noise = random.integers(0, 20, (side, side, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(file, 'PNG')
+        stored = base64.b64encode(file.getvalue()).decode()
+        outputs = [
+            nbformat.v4.new_output('stream', text='a loss'),
+            nbformat.v4.new_output('display_data', {'image/png': stored, 'text/plain': '<Figure>'}),
+        ]
+        lesson.cells.append(nbformat.v4.new_code_cell('plot()', outputs=outputs))
+
+    def run(most):
+        monkeypatch.setattr(b, 'MOST', most)
+        copy = deepcopy(lesson)
+        b.shrink(copy)
+        restored, _, _ = with_pictures_of(copy, lesson)
+        assert restored == lesson
+        states = {}
+        for side, ours, theirs in zip((30, 60, 45), copy.cells, lesson.cells):
+            now, before = ours.outputs[1], theirs.outputs[1]
+            if now == before: states[side] = 'as it was'
+            elif png(now): states[side] = 'smaller' if looks_like(png(now), png(before)) else 'another'
+            else: states[side] = now.data
+        return states, len(b._bytes(copy))
+    return run
+
+
+def test_largest_pictures_are_made_smaller_first(shrunk):
+    "At the limit nothing changes; one byte less, and the largest picture has fewer colours."
+    states, size = shrunk(10**6)
+    assert shrunk(size) == (states, size) and set(states.values()) == {'as it was'}
+    states, smaller = shrunk(size - 1)
+    assert states == {60: 'smaller', 45: 'as it was', 30: 'as it was'} and smaller < size - 1
+    states, _ = shrunk(smaller - 1)
+    assert states == {60: 'smaller', 45: 'smaller', 30: 'as it was'}
+
+
+def test_largest_pictures_are_left_out_where_that_is_not_enough(shrunk):
+    "A sentence stands in their place; the others stay, and so does every other output."
+    _, size = shrunk(10**6)
+    left_out = {'text/plain': b.LEFT_OUT}
+    assert 'Run this cell to see it' in b.LEFT_OUT
+    while True:  # as small as it gets with all three
+        states, smaller = shrunk(size - 1)
+        if left_out in states.values(): break
+        size = smaller
+    assert states == {60: left_out, 45: 'smaller', 30: 'smaller'} and smaller < size
+    states, smallest = shrunk(smaller - 1)
+    assert states == {60: left_out, 45: left_out, 30: 'smaller'}
+    with pytest.raises(ValueError, match=r'Without any picture this copy still has 1,\d+ bytes, and 1,000 are allowed'):
+        shrunk(1000)
+
+
+def test_copy_is_shrunk(monkeypatch):
+    "A lesson at the limit keeps all but the largest pictures, and every other output."
+    monkeypatch.setattr(b, 'MOST', 350_000)
+    copy, lesson = b.bundle(LESSONS[0]), nbformat.read(LESSONS[0], as_version=4)
+    restored, originals, now = with_pictures_of(copy, lesson)
+    assert [cell.get('outputs') for cell in restored.cells] == [cell.get('outputs') for cell in lesson.cells]
+    gone = [original for original, data in zip(originals, now) if 'image/png' not in data]
+    assert 0 < len(gone) < len(originals) == 6 and len(b._bytes(copy)) <= 350_000
+    assert cell_of(copy).metadata.cellView == 'form'
+
+
+def test_a_picture_that_is_transparent_or_small_stays():
+    for mode, color in [('RGBA', (255, 0, 0, 100)), ('RGB', (255, 0, 0))]:
+        file = io.BytesIO()
+        Image.new(mode, (8, 8), color).save(file, 'PNG', optimize=True)
+        stored = base64.b64encode(file.getvalue()).decode()
+        output = nbformat.v4.new_output('display_data', {'image/png': stored})
+        b.fewer_colors(output)
+        assert png(output) == stored
 
 
 # --- the function in the folded cell
@@ -157,13 +271,51 @@ def test_folder_that_cannot_be_written(unpack, tmp_path):
 
 
 def test_what_is_missing_is_said_in_one_line(unpack, monkeypatch):
-    versions = {'torch': '2.5.1+cu124', 'timm': '1.0.15', 'fastai': '2.10.0', 'numpy': '3'}
+    versions = {'torch': '2.5.1+cu124', 'timm': '1.0.15', 'fastai': '2.10.0', 'fastcore': '2.1', 'numpy': '3'}
     def version(name):
         if name not in versions: raise importlib.metadata.PackageNotFoundError(name)
         return versions[name]
     monkeypatch.setattr(importlib.metadata, 'version', version)
     said = unpack(needs={'torch': '2.6', 'timm': '1.0.15', 'fastai': '2.7.19', 'numpy': '1.26', 'requests': ''})
     assert said.count('\n') == 1 and said.startswith('Too old or missing here: torch (2.5.1+cu124, 2.6 is needed), requests (missing). Remedy: %pip install --upgrade "torch>=2.6" requests in a new cell')
+
+
+@pytest.mark.parametrize('fastai, fastcore, needs, fits', [
+    ('2.8.7', '2.0.5', {'fastai': '2.7.19'}, False),
+    ('2.7.19', '2.0', {'fastai': '2.7.19'}, False),
+    ('2.8.7', '1.12.36', {'fastai': '2.7.19'}, True),  # Kaggle's
+    ('2.8.8', '2.2.12', {'fastai': '2.7.19'}, True),  # Colab's
+    ('2.10', '2.0.5', {'fastai': '2.7.19'}, True),
+    ('2.8.7', '2.0.5', {}, True),  # a lesson that does without fastai
+])
+def test_fastai_that_does_not_go_with_fastcore(unpack, monkeypatch, fastai, fastcore, needs, fits):
+    versions = {'fastai': fastai, 'fastcore': fastcore, 'timm': '1.0.28'}
+    monkeypatch.setattr(importlib.metadata, 'version', versions.__getitem__)
+    said = unpack(needs={'timm': '1.0.21', **needs})
+    if fits:
+        assert said.endswith('versions fit.\n')
+    else:
+        assert said.count('\n') == 1 and 'timm' not in said
+        assert f'fastai ({fastai} does not go with fastcore {fastcore}). Remedy: %pip install --upgrade "fastai>=2.8.8" in a new cell' in said
+
+
+def test_all_faults_are_said_at_once(unpack, monkeypatch):
+    versions = {'fastai': '2.8.7', 'fastcore': '2.0.5', 'timm': '1.0.15'}
+    monkeypatch.setattr(importlib.metadata, 'version', versions.__getitem__)
+    said = unpack(needs={'fastai': '2.7.19', 'timm': '1.0.21'})
+    assert 'timm (1.0.15, 1.0.21 is needed), fastai (2.8.7 does not go with' in said
+    assert '--upgrade "timm>=1.0.21" "fastai>=2.8.8" in' in said
+    versions['fastai'] = '2.7'
+    assert unpack(needs={'fastai': '2.7.19'}).count('fastai (') == 1
+
+
+def test_list_of_lowest_versions_is_that_of_pyproject():
+    "The list that tests/whole/environments.py takes for the lower bounds."
+    text = (ROOT/'tests'/'whole'/'versions'/'lowest.txt').read_text(encoding='utf-8')
+    pinned = dict(line.split('==') for line in text.splitlines() if not line.startswith('#'))
+    asked = map(Requirement, pyproject()['project']['dependencies'])
+    bounds = {one.name: next(iter(one.specifier)).version for one in asked if one.specifier}
+    assert {name: Version(least) for name, least in bounds.items()} == {name: Version(least) for name, least in pinned.items()}
 
 
 # --- the run (those of the other lessons: whole/test_single_files.py)
@@ -228,11 +380,50 @@ def test_clean_copy(path):
     assert untouched <= {cell.source for cell in copy.cells}
 
 
-def test_clean_copies_are_written(tmp_path, monkeypatch, capsys):
-    "A notebook of an older name is removed; other files are left alone."
-    (tmp_path/'old.ipynb').write_text('{}'), (tmp_path/'marks.txt').write_text('mine')
-    b.write(tmp_path, {'new.ipynb': b'{}'})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['marks.txt', 'new.ipynb'] and 'new.ipynb: 0.00 MB' in capsys.readouterr().out
+@pytest.fixture
+def make(tmp_path, monkeypatch, capsys):
+    "Run `make clean-copies` or `make bundle` for lesson 01 in an empty project; what it printed."
+    made = {'clean': LESSONS[:1]}
+    monkeypatch.setattr(b, 'ROOT', tmp_path)
+    monkeypatch.setattr(b, 'lessons', lambda: made['clean'])
+    monkeypatch.setattr(b, 'copies', lambda: {'01.ipynb': b'{}', 'flashcards.csv': b'a'})
+    def run(*words):
+        assert b.main(list(words)) == 0
+        return capsys.readouterr().out
+    run.lessons = made
+    return run
+
+
+@pytest.mark.parametrize('words, folder, name', [(['clean'], '_clean', LESSONS[0].name), ([], '_bundles', '01.ipynb')])
+def test_nothing_of_the_teachers_is_lost(make, tmp_path, words, folder, name):
+    "Own notebooks and answers in a copy stay, however often the copies are made."
+    said = make(*words)
+    copy = tmp_path/folder/name
+    assert copy.is_file() and re.search(rf'^{folder}/{name}: \d\.\d\d MB$', said, re.M)
+    own = tmp_path/folder/'my_class.ipynb'
+    own.write_text('{"cells": []}')
+    copy.write_text(copy.read_text() + ' ')
+    answered = copy.read_bytes()
+    for _ in range(2):
+        said = make(*words)
+        assert own.read_text() == '{"cells": []}' and copy.read_bytes() == answered
+        assert f'{folder}: {name} did not come from here, or was changed since, and stays.' in said
+        assert f'{folder}/{name}:' not in said and 'my_class' not in said
+    copy.rename(copy.with_name('answers.ipynb'))
+    assert 'stays' not in make(*words) and copy.read_bytes() + b' ' == answered
+    assert copy.with_name('answers.ipynb').read_bytes() == answered
+
+
+def test_copies_of_lessons_that_are_gone_are_removed(make, tmp_path):
+    "If nobody has written into them."
+    make.lessons['clean'] = LESSONS[:3]
+    make('clean')
+    changed = tmp_path/'_clean'/LESSONS[1].name
+    changed.write_text('{"mine": 1}')
+    make.lessons['clean'] = LESSONS[:1]
+    make('clean')
+    assert {path.name for path in (tmp_path/'_clean').glob('*.ipynb')} == {LESSONS[0].name, changed.name}
+    assert changed.read_text() == '{"mine": 1}'
 
 
 # --- flashcards
