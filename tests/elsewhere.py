@@ -77,14 +77,14 @@ def environment(folder, wanted):
     return python, site
 
 
-def run(python, content, folder, **env):
+def run(python, content, folder, allow_errors=False, **env):
     "Run a copy with an environment's own kernel, in an empty folder; without any variable of the course."
     (folder/'kernels'/'elsewhere').mkdir(parents=True)
     (folder/'kernels'/'elsewhere'/'kernel.json').write_text(json.dumps({'argv': [str(python), '-m', 'ipykernel_launcher', '-f', '{connection_file}'], 'display_name': 'elsewhere', 'language': 'python'}))
     manager = AsyncKernelManager(kernel_name='elsewhere', kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder/'kernels')], ensure_native_kernel=False))
     for name in ('home', 'work'): (folder/name).mkdir()
     copy = notebook(content)
-    client = NotebookClient(copy, km=manager, timeout=900, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(folder/'work')}})
+    client = NotebookClient(copy, km=manager, timeout=900, allow_errors=allow_errors, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(folder/'work')}})
     given = {'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'GOMP_SPINCOUNT': '10000', 'HOME': str(folder/'home'), **({'OMP_NUM_THREADS': os.environ['OMP_NUM_THREADS']} if 'OMP_NUM_THREADS' in os.environ else {}), **env}
     try: client.execute(env={name: value for name, value in given.items() if value is not None})
     finally: run_sync(manager.shutdown_kernel)(now=True)  # nbclient leaves a kernel running that it was given
