@@ -193,8 +193,9 @@ def write_folder(
     if changed:
         more = f' and {len(changed) - 5} more' if len(changed) > 5 else ''
         print(
-            f'{folder.name}: {", ".join(changed[:5])}{more} did not come from here, or '
-            'was changed since, and stays. Rename it, and the next run writes a new one.'
+            f'{folder.name}: these files stay as they are, because somebody has changed or '
+            f'made them: {", ".join(changed[:5])}{more}. Rename them, and the next run '
+            'writes new ones.'
         )
     return changed
 

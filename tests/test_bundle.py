@@ -407,10 +407,10 @@ def test_nothing_of_the_teachers_is_lost(make, tmp_path, words, folder, name):
     for _ in range(2):
         said = make(*words)
         assert own.read_text() == '{"cells": []}' and copy.read_bytes() == answered
-        assert f'{folder}: {name} did not come from here, or was changed since, and stays.' in said
+        assert f'{folder}: these files stay as they are, because somebody has changed or made them: {name}.' in said
         assert f'{folder}/{name}:' not in said and 'my_class' not in said
     copy.rename(copy.with_name('answers.ipynb'))
-    assert 'stays' not in make(*words) and copy.read_bytes() + b' ' == answered
+    assert 'stay' not in make(*words) and copy.read_bytes() + b' ' == answered
     assert copy.with_name('answers.ipynb').read_bytes() == answered
 
 

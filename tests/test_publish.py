@@ -109,7 +109,7 @@ def test_what_others_wrote_stays(tmp_path, capsys):
     assert write_folder(tmp_path, {"a": b"3", "b": b"4", "c": b"5"}) == ["a", "c"]
     there = {"a": b"theirs", "b": b"4", "c": b"theirs", "own": b"theirs"}
     assert files(tmp_path) == there
-    assert "a, c did not come from here, or was changed since, and stays." in capsys.readouterr().out
+    assert "stay as they are, because somebody has changed or made them: a, c." in capsys.readouterr().out
     (tmp_path / WRITTEN).unlink()
     assert write_folder(tmp_path, {"b": b"6"}) == ["b"] and files(tmp_path) == there
 
@@ -137,4 +137,4 @@ def test_many_are_not_all_named(tmp_path, capsys):
     for name in "abcdefg":
         (tmp_path / name).write_bytes(b"theirs")
     assert write_folder(tmp_path, dict.fromkeys("abcdefg", b"ours")) == list("abcdefg")
-    assert ": a, b, c, d, e and 2 more did not" in capsys.readouterr().out
+    assert ": a, b, c, d, e and 2 more." in capsys.readouterr().out
