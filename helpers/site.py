@@ -18,7 +18,7 @@ from nbformat.v4 import new_markdown_cell
 
 from .myst import adapt, front_matter
 from .pages import slug
-from .publish import ROOT, address
+from .publish import ROOT, address, write_folder
 
 # %% ../nbs/backstage/site.ipynb #b85a660b
 def sections(
@@ -182,8 +182,10 @@ def build() -> int:  # 0 if all is well
     app.build()
     if app.statuscode: shutil.rmtree(cache/'doctrees')  # so that the next run warns again
     else:
-        shutil.rmtree(ROOT/'_site', ignore_errors=True)
-        shutil.copytree(cache/'html', ROOT/'_site', ignore=shutil.ignore_patterns('.buildinfo*', 'objects.inv'))
+        files = [path for path in (cache/'html').rglob('*') if path.is_file()]
+        names = {path.relative_to(cache/'html').as_posix(): path for path in files}
+        wanted = [name for name in names if not re.match(r'\.buildinfo|objects\.inv', name)]
+        write_folder(ROOT/'_site', {name: names[name].read_bytes() for name in wanted})
     return app.statuscode
 
 

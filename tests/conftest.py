@@ -1,19 +1,20 @@
-"Fixtures that the tests share: a learner's settings on stand-ins, a network that answers nothing, the notebooks."
+"Fixtures that the tests share: a learner's settings on stand-ins, a network that answers nothing, servers, a browser."
 import os
-import socket
+import shutil
+import subprocess
+import threading
 from pathlib import Path
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # threads of two trainings on two cores wait for each other
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-LESSONS = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
+pytest.register_assert_rewrite('common', 'elsewhere')
 
+from common import LESSONS, ROOT, closed_port, missing  # noqa: F401
 
-def closed_port():
-    "A local port on which nobody listens."
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+            '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
 
 
 @pytest.fixture
@@ -36,8 +37,73 @@ def real_data(learner, monkeypatch):
     return learner
 
 
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    "A server with one mirror of the small MNIST, an empty cache, and one second of patience."
+    import helpers.data
+    from file_server import FILES, MNIST, Server, md5, switches
+    for name in ('HELPERS_DATA', 'HELPERS_SETTINGS'): monkeypatch.delenv(name, raising=False)
+    for name in ('no_proxy', 'NO_PROXY'): monkeypatch.setenv(name, '127.0.0.1')
+    monkeypatch.setenv('HELPERS_QUIET', '1')
+    monkeypatch.setattr(helpers.data, 'PATIENCE', 1)
+    switches(tmp_path, monkeypatch)
+    server = Server()
+    monkeypatch.setattr(MNIST, 'mirrors', [server.mirror()])
+    monkeypatch.setattr(MNIST, 'resources', [(name, md5(content)) for name, content in FILES.items()])
+    threading.Thread(target=server.serve_forever, args=[.01], daemon=True).start()
+    yield server
+    server.over.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope='session')
+def bundles():
+    "File name to bytes, as `make bundle` writes them."
+    from helpers import bundle
+    return bundle.copies()
+
+
+@pytest.fixture(scope='session')
+def elsewhere(tmp_path_factory):
+    "The Python of an environment with `THERE`, in which the network is off."
+    from elsewhere import NO_NETWORK, NOT_THERE, THERE, environment
+    folder = tmp_path_factory.mktemp('elsewhere')/'venv'
+    python, site = environment(folder, THERE)
+    (site/'no_network.py').write_text(NO_NETWORK)
+    (site/'no_network.pth').write_text('import no_network\n')
+    test = f'''import importlib.util, socket
+assert not [name for name in {NOT_THERE} if importlib.util.find_spec(name)] and all(map(importlib.util.find_spec, {THERE}))
+for act in (lambda: socket.create_connection(('192.0.2.1', 80), 1), lambda: socket.create_connection(('example.com', 80), 1)):
+    try: act()
+    except OSError as error: assert 'unreachable' in str(error) or 'resolution' in str(error), error
+    else: raise AssertionError('the network is on')'''
+    subprocess.run([python, '-c', test], check=True, cwd=folder, env={'PATH': os.defpath})
+    return python
+
+
+@pytest.fixture(scope='session')
+def chromium():
+    "A headless Chromium."
+    try: from playwright.sync_api import sync_playwright
+    except ImportError: missing('playwright is not installed')
+    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', '/usr/bin/chromium'))), None)
+    if not program: missing('Chromium is not installed')
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    "For `-n auto`: a worker for each core, hyper-threads too, up to eight: each of them has to import PyTorch first."
+    return min(os.cpu_count() or 1, 8)
+
+
 def pytest_configure(config):
     "Remember where the real data lie before tests change the environment, as an absolute path."
+    config.addinivalue_line('markers', 'whole: in tests/whole/, which `make test` leaves out')
     if named := os.environ.get('HELPERS_DATA'):
         found = next((folder for folder in (ROOT/named, Path(named)) if folder.is_dir()), None)
         if found: os.environ['COURSE_REAL_DATA'] = str(found.resolve())

@@ -1,7 +1,5 @@
 "Accumulation: an update is the mean over its own rows, in `fit`, in half precision, and on two devices."
 import copy
-import os
-import subprocess
 import sys
 from contextlib import nullcontext
 
@@ -170,54 +168,3 @@ def test_a_loader_that_cannot_be_shared():
     accelerator = WithScaler()
     accelerator.num_processes = 2
     with pytest.raises(ValueError, match='DataLoader cannot be shared'): Devices(accelerator, torch.utils.data.DataLoader(range(3)))
-
-
-SCRIPT = '''
-import sys, torch
-sys.path.insert(0, {tests!r})
-from accelerate import Accelerator
-from torch import nn
-from helpers.train import Batches, fit
-from test_accumulate import OPTIMIZERS, net, rows
-torch.set_num_threads(1)
-accelerator = Accelerator(cpu=True)
-found = {{}}
-for name in ('SGD', 'torch AdamW'):
-    model = net(seed=accelerator.process_index)  # different starts: the first device's counts
-    batches = Batches(*rows(96), 8, shuffle=True, seed=1, device='cpu')
-    history = fit(model, batches, OPTIMIZERS[name](list(model.parameters())), 3, valid=Batches(*rows(37, 5), 8, device='cpu'), accum={accum}, accelerator=accelerator)
-    found[name] = model.state_dict(), history.losses, history.valid
-    model = net(nn.BatchNorm1d)
-    model.register_parameter('unused', nn.Parameter(torch.ones(3, dtype=torch.float64)))  # as in timm's convnext, whose last norm our head leaves out
-    fit(model, Batches(*rows(101), 8, shuffle=True, device='cpu'), OPTIMIZERS[name](list(model.parameters())), 2, valid=Batches(*rows(1, 5), 8, device='cpu'), accelerator=accelerator)
-    everybody = accelerator.gather(torch.cat([t.flatten().double() for t in model.state_dict().values()])[None])
-    assert torch.equal(everybody[0], everybody[1]), 'all devices end with the same model'
-if accelerator.is_main_process: torch.save(found, sys.argv[1])
-accelerator.end_training()
-'''
-
-
-@pytest.fixture(scope='module')
-def launch(tmp_path_factory):
-    "Run a script in two processes by Accelerate's launcher. (With --cpu it starts one process only, unless there is MPI; the script asks for the CPU by itself.)"
-    def run(script, *args, seconds=120):
-        path = tmp_path_factory.mktemp('launch')/'script.py'
-        path.write_text(script)
-        command = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', '2', '--num_machines', '1', '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_port', '0', str(path), *args]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''})
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done
-    return run
-
-
-def test_two_processes_are_two_micro_batches(launch, tmp_path):
-    "Two gloo processes with batches of 8 and an update after 32 rows, beside one process."
-    launch(SCRIPT.format(tests=os.path.dirname(__file__), accum=32), str(tmp_path/'found.pt'))
-    found = torch.load(tmp_path/'found.pt')
-    for name, (weights, losses, valid) in found.items():
-        model = net()
-        history = fit(model, Batches(*rows(96), 8, shuffle=True, seed=1, device='cpu'), OPTIMIZERS[name](list(model.parameters())), 3, valid=Batches(*rows(37, 5), 8, device='cpu'), accum=32)
-        assert max((weights[key] - value).abs().max().item() for key, value in model.state_dict().items()) < 1e-10
-        pairs = torch.tensor(history.losses).reshape(-1, 2).mean(1)
-        assert torch.allclose(pairs[0], torch.tensor(losses[0])) and len(losses) == 18
-        for ours, theirs in zip(history.valid, valid): assert ours == pytest.approx(theirs, abs=1e-7)

@@ -1,47 +1,22 @@
-"""Single-file copies: what they hold, and that they run where nothing of the course is installed, in an empty folder, with the network off.
-
-The environment that runs them is a real one, with links to the packages that a Kaggle or Colab user is promised here and to nothing else."""
-import ast, csv, importlib.metadata, json, os, re, shutil, subprocess, sys, venv
-from pathlib import Path
-from types import SimpleNamespace
+"Single-file copies: what they hold, what their folded cell does, the workflow that publishes them, copies for classes, flashcards."
+import ast, base64, importlib.metadata, io, json, os, re, shutil, subprocess, sys
+from copy import deepcopy
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
-from conftest import LESSONS, ROOT
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
+from common import LESSONS, ROOT, pixels
+from elsewhere import cell_of, check_run, notebook
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.version import Version
+from PIL import Image
 
 from helpers import bundle as b
-from helpers.leaves import render_paddy
-from helpers.publish import BUNDLES, address, buttons, printed
-from test_lessons import noise
+from helpers.publish import BUNDLES, address, buttons, pyproject
 
 names = [path.stem for path in LESSONS]
 each_lesson = pytest.mark.parametrize('path', LESSONS, ids=names)
-THERE = ('torch', 'fastai', 'timm', 'pandas', 'matplotlib', 'ipywidgets', 'ipykernel')  # with what they require
-NOT_THERE = ('helpers', 'jupyterquiz', 'pooch', 'kagglehub', 'accelerate')
-
-
-@pytest.fixture(scope='module')
-def bundles():
-    "File name to bytes, as `make bundle` writes them."
-    return b.copies()
-
-
-def notebook(content): return nbformat.reads(content.decode(), as_version=4)
-
-
-def cell_of(copy):
-    "The folded cell."
-    [cell] = [cell for cell in copy.cells if 'course_files' in cell.source]
-    return cell
-
-
 def files_of(cell):
     "The files that a folded cell carries, read from its source without running it."
     files = {}
@@ -56,16 +31,42 @@ def files_of(cell):
 def test_twice_the_same_bytes(bundles): assert b.copies() == bundles and sorted(bundles) == [path.name for path in LESSONS] + ['flashcards.csv']
 
 
+def png(output):
+    "The stored picture of an output, or an empty text."
+    return output.get('data', {}).get('image/png', '')
+
+
+def looks_like(ours, theirs):
+    "True if a picture is the other one with at most 256 colours."
+    few, many = (pixels(base64.b64decode(picture)) for picture in (ours, theirs))
+    colors = len(np.unique(few @ [65536, 256, 1]))
+    return few.shape == many.shape and colors <= 256 and np.abs(few - many).mean() < 4
+
+
+def with_pictures_of(copy, lesson):
+    "A copy with the lesson's pictures put back; those pictures, and what stood in their place."
+    restored, originals, now = deepcopy(copy), [], []
+    for ours, theirs in zip(restored.cells, lesson.cells):
+        for output, original in zip(ours.get('outputs', []), theirs.get('outputs', [])):
+            if not png(original) or output == original:
+                continue
+            originals.append(png(original))
+            now.append(deepcopy(output.data))
+            output.data = original.data
+    return restored, originals, now
+
+
 @each_lesson
 def test_is_the_lesson_in_one_file(bundles, path):
     "Valid, small, no machine's path; all cells but one are the lesson's, with their outputs; that one is folded everywhere."
     content = bundles[path.name]
-    assert len(content) <= 1_500_000 and b'\r' not in content
+    assert len(content) <= 900_000 and b'\r' not in content
     assert not re.search(rb'(?<![\w.])/(?:root|work|tmp|home)/|[A-Z]:\\\\Users', content)
     copy, lesson = notebook(content), nbformat.read(path, as_version=4)
     nbformat.validate(copy)
     assert copy.metadata == lesson.metadata and len(copy.cells) == len(lesson.cells)
-    differ = [n for n, (ours, theirs) in enumerate(zip(copy.cells, lesson.cells)) if ours != theirs]
+    restored, originals, now = with_pictures_of(copy, lesson)
+    differ = [n for n, (ours, theirs) in enumerate(zip(restored.cells, lesson.cells)) if ours != theirs]
     first = next(n for n, cell in enumerate(lesson.cells) if cell.cell_type == 'code')
     assert differ == [first] and '%pip install' in lesson.cells[first].source
     cell = copy.cells[first]
@@ -73,6 +74,16 @@ def test_is_the_lesson_in_one_file(bundles, path):
     assert cell.metadata.jupyter.source_hidden and cell.metadata.cellView == 'form' and cell.metadata['_kg_hide-input']
     assert re.fullmatch(r'#@title .+ \{display-mode: "form"\}', cell.source.splitlines()[0])
     assert not re.search(r'base64|zlib|zipfile', re.sub(r"= r('''|\"\"\").*?\1", '', cell.source, flags=re.S))
+    # of the pictures only as many as must be are smaller, and none is left out
+    for original, data in zip(originals, now):
+        assert len(data['image/png']) < len(original) and looks_like(data['image/png'], original)
+    untouched = [png(output) for cell in copy.cells for output in cell.get('outputs', [])]
+    if originals:
+        last = min(range(len(originals)), key=lambda n: len(originals[n]))
+        saved = len(originals[last]) - len(now[last]['image/png'])
+        assert len(content) + saved > 900_000
+        unchanged = set(untouched) - {data['image/png'] for data in now}
+        assert max(map(len, unchanged)) <= len(originals[last])
 
 
 @each_lesson
@@ -101,10 +112,6 @@ def test_holds_no_more(bundles):
     assert 'data/rice.csv' in holds['12'] and 'data/multitarget.csv' in holds['13']
 
 
-def test_no_torch_is_needed_to_make_them():
-    subprocess.run([sys.executable, '-c', 'import sys; sys.modules["torch"] = sys.modules["matplotlib"] = None; from helpers import bundle; bundle.copies()'], cwd=ROOT, check=True)
-
-
 def test_imports_are_found_wherever_they_stand():
     found = b.closure('def f():\n    if True: from helpers.vision import Net\nfrom helpers import optim\nimport helpers.losses as losses\nclass A:\n    from helpers.data import (points,\n        adult)')
     assert {'helpers/vision.py', 'helpers/optim.py', 'helpers/losses.py', 'helpers/tables.py', 'helpers/weights.py', 'helpers/leaves.py'} <= set(found)
@@ -121,10 +128,83 @@ def test_both_triple_quotes_are_refused():
     with pytest.raises(ValueError, match='triple quotes'): b._quoted("'''\"\"\"")
 
 
-def test_stripped_where_too_large(monkeypatch):
-    monkeypatch.setattr(b, 'MOST', 300_000)
-    copy = b.bundle(LESSONS[0])
-    assert not any(cell.get('outputs') for cell in copy.cells) and 'widgets' not in copy.metadata and cell_of(copy).metadata.cellView == 'form'
+@pytest.fixture
+def shrunk(monkeypatch):
+    "Shrink a notebook with three pictures of noise to so many bytes; its pictures, the sizes before and after."
+    random = np.random.default_rng(0)
+    lesson = nbformat.v4.new_notebook()
+    for side in (30, 60, 45):
+        file = io.BytesIO()
+        noise = random.integers(0, 20, (side, side, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(file, 'PNG')
+        stored = base64.b64encode(file.getvalue()).decode()
+        outputs = [
+            nbformat.v4.new_output('stream', text='a loss'),
+            nbformat.v4.new_output('display_data', {'image/png': stored, 'text/plain': '<Figure>'}),
+        ]
+        lesson.cells.append(nbformat.v4.new_code_cell('plot()', outputs=outputs))
+
+    def run(most):
+        monkeypatch.setattr(b, 'MOST', most)
+        copy = deepcopy(lesson)
+        b.shrink(copy)
+        restored, _, _ = with_pictures_of(copy, lesson)
+        assert restored == lesson
+        states = {}
+        for side, ours, theirs in zip((30, 60, 45), copy.cells, lesson.cells):
+            now, before = ours.outputs[1], theirs.outputs[1]
+            if now == before: states[side] = 'as it was'
+            elif png(now): states[side] = 'smaller' if looks_like(png(now), png(before)) else 'another'
+            else: states[side] = now.data
+        return states, len(b._bytes(copy))
+    return run
+
+
+def test_largest_pictures_are_made_smaller_first(shrunk):
+    "At the limit nothing changes; one byte less, and the largest picture has fewer colours."
+    states, size = shrunk(10**6)
+    assert shrunk(size) == (states, size) and set(states.values()) == {'as it was'}
+    states, smaller = shrunk(size - 1)
+    assert states == {60: 'smaller', 45: 'as it was', 30: 'as it was'} and smaller < size - 1
+    states, _ = shrunk(smaller - 1)
+    assert states == {60: 'smaller', 45: 'smaller', 30: 'as it was'}
+
+
+def test_largest_pictures_are_left_out_where_that_is_not_enough(shrunk):
+    "A sentence stands in their place; the others stay, and so does every other output."
+    _, size = shrunk(10**6)
+    left_out = {'text/plain': b.LEFT_OUT}
+    assert 'Run this cell to see it' in b.LEFT_OUT
+    while True:  # as small as it gets with all three
+        states, smaller = shrunk(size - 1)
+        if left_out in states.values(): break
+        size = smaller
+    assert states == {60: left_out, 45: 'smaller', 30: 'smaller'} and smaller < size
+    states, smallest = shrunk(smaller - 1)
+    assert states == {60: left_out, 45: left_out, 30: 'smaller'}
+    with pytest.raises(ValueError, match=r'Without any picture this copy still has 1,\d+ bytes, and 1,000 are allowed'):
+        shrunk(1000)
+
+
+def test_copy_is_shrunk(monkeypatch):
+    "A lesson at the limit keeps all but the largest pictures, and every other output."
+    monkeypatch.setattr(b, 'MOST', 350_000)
+    copy, lesson = b.bundle(LESSONS[0]), nbformat.read(LESSONS[0], as_version=4)
+    restored, originals, now = with_pictures_of(copy, lesson)
+    assert [cell.get('outputs') for cell in restored.cells] == [cell.get('outputs') for cell in lesson.cells]
+    gone = [original for original, data in zip(originals, now) if 'image/png' not in data]
+    assert 0 < len(gone) < len(originals) == 6 and len(b._bytes(copy)) <= 350_000
+    assert cell_of(copy).metadata.cellView == 'form'
+
+
+def test_a_picture_that_is_transparent_or_small_stays():
+    for mode, color in [('RGBA', (255, 0, 0, 100)), ('RGB', (255, 0, 0))]:
+        file = io.BytesIO()
+        Image.new(mode, (8, 8), color).save(file, 'PNG', optimize=True)
+        stored = base64.b64encode(file.getvalue()).decode()
+        output = nbformat.v4.new_output('display_data', {'image/png': stored})
+        b.fewer_colors(output)
+        assert png(output) == stored
 
 
 # --- the function in the folded cell
@@ -191,7 +271,7 @@ def test_folder_that_cannot_be_written(unpack, tmp_path):
 
 
 def test_what_is_missing_is_said_in_one_line(unpack, monkeypatch):
-    versions = {'torch': '2.5.1+cu124', 'timm': '1.0.15', 'fastai': '2.10.0', 'numpy': '3'}
+    versions = {'torch': '2.5.1+cu124', 'timm': '1.0.15', 'fastai': '2.10.0', 'fastcore': '2.1', 'numpy': '3'}
     def version(name):
         if name not in versions: raise importlib.metadata.PackageNotFoundError(name)
         return versions[name]
@@ -200,120 +280,48 @@ def test_what_is_missing_is_said_in_one_line(unpack, monkeypatch):
     assert said.count('\n') == 1 and said.startswith('Too old or missing here: torch (2.5.1+cu124, 2.6 is needed), requests (missing). Remedy: %pip install --upgrade "torch>=2.6" requests in a new cell')
 
 
-# --- the run
-
-NO_NETWORK = '''
-import socket
-def refuse(name, at=0):
-    real = getattr(socket.socket, name)
-    def call(self, *words):
-        if self.family in (socket.AF_INET, socket.AF_INET6) and words[at][0] not in ('127.0.0.1', '::1', 'localhost'): raise OSError(101, 'Network is unreachable')
-        return real(self, *words)
-    setattr(socket.socket, name, call)
-for name, at in (('connect', 0), ('connect_ex', 0), ('sendto', -1)): refuse(name, at)
-real = socket.getaddrinfo
-def getaddrinfo(host, *words, **named):
-    if host not in (None, '', '127.0.0.1', '::1', 'localhost'): raise socket.gaierror(-3, 'Temporary failure in name resolution')
-    return real(host, *words, **named)
-socket.getaddrinfo = getaddrinfo
-'''
-
-
-def required(wanted):
-    "The distributions that these require, and theirs; of extras those that are asked for."
-    found, queue = {}, [(name, ()) for name in wanted]
-    done = set()
-    while queue:
-        name, extras = queue.pop()
-        if (name, extras) in done: continue
-        done.add((name, extras))
-        found[name] = importlib.metadata.distribution(name)
-        for requirement in map(Requirement, found[name].requires or ()):
-            if requirement.marker is None or any(requirement.marker.evaluate({'extra': extra}) for extra in ('', *extras)): queue.append((canonicalize_name(requirement.name), tuple(sorted(requirement.extras))))
-    return list(found.values())
+@pytest.mark.parametrize('fastai, fastcore, needs, fits', [
+    ('2.8.7', '2.0.5', {'fastai': '2.7.19'}, False),
+    ('2.7.19', '2.0', {'fastai': '2.7.19'}, False),
+    ('2.8.7', '1.12.36', {'fastai': '2.7.19'}, True),  # Kaggle's
+    ('2.8.8', '2.2.12', {'fastai': '2.7.19'}, True),  # Colab's
+    ('2.10', '2.0.5', {'fastai': '2.7.19'}, True),
+    ('2.8.7', '2.0.5', {}, True),  # a lesson that does without fastai
+])
+def test_fastai_that_does_not_go_with_fastcore(unpack, monkeypatch, fastai, fastcore, needs, fits):
+    versions = {'fastai': fastai, 'fastcore': fastcore, 'timm': '1.0.28'}
+    monkeypatch.setattr(importlib.metadata, 'version', versions.__getitem__)
+    said = unpack(needs={'timm': '1.0.21', **needs})
+    if fits:
+        assert said.endswith('versions fit.\n')
+    else:
+        assert said.count('\n') == 1 and 'timm' not in said
+        assert f'fastai ({fastai} does not go with fastcore {fastcore}). Remedy: %pip install --upgrade "fastai>=2.8.8" in a new cell' in said
 
 
-def environment(folder, wanted):
-    "A virtual environment with links to some of the distributions here and to what they require, and to nothing else; its Python."
-    venv.create(folder, symlinks=os.name != 'nt', with_pip=False)
-    python = folder/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
-    [site] = map(Path, json.loads(subprocess.run([python, '-c', 'import json, site; print(json.dumps(site.getsitepackages()))'], capture_output=True, check=True).stdout))
-    ours, owners = {distribution.name for distribution in required(wanted)}, {}
-    for distribution in importlib.metadata.distributions():
-        is_ours = distribution.name in ours
-        for [file, *_] in csv.reader((distribution.read_text('RECORD') or '').splitlines()):  # `files` would take ten times as long
-            if not file.startswith(('/', '..')) and not file.endswith(('.pyc', '.pth')): owners.setdefault(file.split('/')[0], []).append((is_ours, distribution, file))
-    for top, owned in owners.items():
-        files = [(distribution, file) for is_ours, distribution, file in owned if is_ours]
-        for distribution, link in [(files[0][0], top)] if len(files) == len(owned) else files:  # a folder that others share is linked file by file
-            (site/link).parent.mkdir(parents=True, exist_ok=True)
-            (site/link).symlink_to(distribution.locate_file(link))
-    return python, site
+def test_all_faults_are_said_at_once(unpack, monkeypatch):
+    versions = {'fastai': '2.8.7', 'fastcore': '2.0.5', 'timm': '1.0.15'}
+    monkeypatch.setattr(importlib.metadata, 'version', versions.__getitem__)
+    said = unpack(needs={'fastai': '2.7.19', 'timm': '1.0.21'})
+    assert 'timm (1.0.15, 1.0.21 is needed), fastai (2.8.7 does not go with' in said
+    assert '--upgrade "timm>=1.0.21" "fastai>=2.8.8" in' in said
+    versions['fastai'] = '2.7'
+    assert unpack(needs={'fastai': '2.7.19'}).count('fastai (') == 1
 
 
-@pytest.fixture(scope='session')
-def elsewhere(tmp_path_factory):
-    "The Python of an environment with `THERE`, in which the network is off."
-    folder = tmp_path_factory.mktemp('elsewhere')/'venv'
-    python, site = environment(folder, THERE)
-    (site/'no_network.py').write_text(NO_NETWORK)
-    (site/'no_network.pth').write_text('import no_network\n')
-    test = f'''import importlib.util, socket
-assert not [name for name in {NOT_THERE} if importlib.util.find_spec(name)] and all(map(importlib.util.find_spec, {THERE}))
-for act in (lambda: socket.create_connection(('192.0.2.1', 80), 1), lambda: socket.create_connection(('example.com', 80), 1)):
-    try: act()
-    except OSError as error: assert 'unreachable' in str(error) or 'resolution' in str(error), error
-    else: raise AssertionError('the network is on')'''
-    subprocess.run([python, '-c', test], check=True, cwd=folder, env={'PATH': os.defpath})
-    return python
+def test_list_of_lowest_versions_is_that_of_pyproject():
+    "The list that tests/whole/environments.py takes for the lower bounds."
+    text = (ROOT/'tests'/'whole'/'versions'/'lowest.txt').read_text(encoding='utf-8')
+    pinned = dict(line.split('==') for line in text.splitlines() if not line.startswith('#'))
+    asked = map(Requirement, pyproject()['project']['dependencies'])
+    bounds = {one.name: next(iter(one.specifier)).version for one in asked if one.specifier}
+    assert {name: Version(least) for name, least in bounds.items()} == {name: Version(least) for name, least in pinned.items()}
 
 
-def run(python, content, folder, **env):
-    "Run a copy with an environment's own kernel, in an empty folder; without any variable of the course."
-    (folder/'kernels'/'elsewhere').mkdir(parents=True)
-    (folder/'kernels'/'elsewhere'/'kernel.json').write_text(json.dumps({'argv': [str(python), '-m', 'ipykernel_launcher', '-f', '{connection_file}'], 'display_name': 'elsewhere', 'language': 'python'}))
-    manager = AsyncKernelManager(kernel_name='elsewhere', kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder/'kernels')], ensure_native_kernel=False))
-    for name in ('home', 'work'): (folder/name).mkdir()
-    copy = notebook(content)
-    client = NotebookClient(copy, km=manager, timeout=900, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(folder/'work')}})
-    given = {'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'GOMP_SPINCOUNT': '10000', 'HOME': str(folder/'home'), **({'OMP_NUM_THREADS': os.environ['OMP_NUM_THREADS']} if 'OMP_NUM_THREADS' in os.environ else {}), **env}
-    try: client.execute(env={name: value for name, value in given.items() if value is not None})
-    finally: run_sync(manager.shutdown_kernel)(now=True)  # nbclient leaves a kernel running that it was given
-    return copy
+# --- the run (those of the other lessons: whole/test_single_files.py)
 
-
-# A home that cannot be written, and none at all, are tried with one lesson each; all others have an empty one.
-HOMES = {'01': {'HOME': os.devnull + '/home'}, '05': {'HOME': None}}
-STAND_IN = {'01': None, **dict.fromkeys(('02', '03', '04', '05'), 'digits'), '06': 'digits', '07': 'ratings', '08': 'ratings', '09': 'incomes', **dict.fromkeys(('10', '11', '12', '13'), 'leaves')}
-
-
-@each_lesson
-def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
-    copy = run(elsewhere, bundles[path.name], tmp_path, **HOMES.get(path.name[:2], {}))
-    assert noise(copy) == []
-    shown = printed(copy)
-    assert 'Warning' not in shown
-    assert not re.search(r'%\|', shown), 'a progress bar stayed in the notebook'
-    assert re.fullmatch(r"The course's package is here, in whats-inside-a-neural-net: \d+ modules, versions fit\.\n", cell_of(copy).outputs[0].text)
-    assert not re.search(r'^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d', shown, re.M)
-    if wanted := STAND_IN[path.name[:2]]: assert re.search(rf'^stand-in {wanted}: \d', shown, re.M)
-    assert 'solved.' not in shown and shown.count(': not ') >= 3, 'the starters of the exercises should run and be unsolved'
-    [quiz] = [cell for cell in copy.cells if cell.source.startswith('quiz(')]
-    assert 'data-shufflequestions' in quiz.outputs[0].data['text/html'] and 'make_mc' in quiz.outputs[1].data['application/javascript']
-    assert sorted(file.name for file in (tmp_path/'work').iterdir()) == ['whats-inside-a-neural-net']
-
-
-def test_runs_on_kaggles_inputs(bundles, elsewhere, tmp_path):
-    "With the rice competition attached to the notebook: its pictures are taken, no stand-in is drawn. Rendered ones in the competition's layout, or the real ones where they are."
-    attached, real = tmp_path/'input'/'competitions'/'paddy-disease-classification', Path(os.environ.get('COURSE_REAL_DATA', '.'))/'paddy-small'
-    attached.parent.mkdir(parents=True)
-    if real.is_dir(): attached.symlink_to(real)
-    else: render_paddy(attached)
-    copy = run(elsewhere, bundles['10_fine_tuning.ipynb'], tmp_path, HELPERS_KAGGLE_INPUT=str(tmp_path/'input'))
-    assert noise(copy) == []
-    shown = printed(copy)
-    assert re.search(r"^Paddy Doctor: [\d,]+ photographs .*\(Kaggle's input\)$", shown, re.M) and 'stand-in leaves' not in shown
-    assert 'solved.' not in shown and shown.count(': not ') >= 3
+def test_first_lesson_runs_where_nothing_is_installed(bundles, elsewhere, tmp_path):
+    check_run(LESSONS[0], bundles, elsewhere, tmp_path)
 
 
 # --- the buttons, and the workflow that publishes what they open
@@ -330,23 +338,6 @@ def test_buttons_open_what_is_published(path, bundles):
     targets = [f'https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{path.name}', f'https://kaggle.com/kernels/welcome?src={address()}/blob/{BUNDLES}/{path.name}', f'{address()}/raw/{BUNDLES}/{path.name}']
     assert re.findall(r'\]\(([^)]*)\)', cell.source) == targets and cell.source == buttons(path.name)
     assert path.name in bundles
-
-
-def test_workflow_makes_them_without_gigabytes(tmp_path, bundles):
-    "What its first command installs is enough for its second, and both are of few megabytes; the actions are pinned by their major version."
-    assert WORKFLOW[True] == {'push': {'branches': ['main']}} and WORKFLOW['permissions'] == {'contents': 'write'}  # `on` is a truth value in YAML
-    assert all(re.fullmatch(r'actions/[\w-]+@v\d+', step['uses']) for step in STEPS if 'uses' in step)
-    [install, make] = next(step['run'] for step in STEPS if step.get('name') == 'Make them').strip().splitlines()
-    wanted = re.fullmatch(r'pip install --constraint requirements.lock ([\w ]+)', install)[1].split()
-    assert not {'torch', 'numpy', 'ipython'} & {canonicalize_name(distribution.name) for distribution in required(wanted)}
-    python, _ = environment(tmp_path/'venv', wanted)
-    course = tmp_path/'course'
-    for name in ('nbs', 'helpers', 'data'): shutil.copytree(ROOT/name, course/name, ignore=shutil.ignore_patterns('cache', 'progress.json', '__pycache__', '.ipynb_checkpoints'))
-    for name in ('pyproject.toml', 'settings.ini'): shutil.copy(ROOT/name, course)
-    program, *words = make.split()
-    assert program == 'python'
-    subprocess.run([python, *words], cwd=course, check=True, env={'PATH': os.defpath})
-    assert {path.name: path.read_bytes() for path in (course/'_bundles').iterdir()} == bundles
 
 
 def test_workflow_publishes_a_single_commit(tmp_path):
@@ -389,11 +380,50 @@ def test_clean_copy(path):
     assert untouched <= {cell.source for cell in copy.cells}
 
 
-def test_clean_copies_are_written(tmp_path, monkeypatch, capsys):
-    "A notebook of an older name is removed; other files are left alone."
-    (tmp_path/'old.ipynb').write_text('{}'), (tmp_path/'marks.txt').write_text('mine')
-    b.write(tmp_path, {'new.ipynb': b'{}'})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['marks.txt', 'new.ipynb'] and 'new.ipynb: 0.00 MB' in capsys.readouterr().out
+@pytest.fixture
+def make(tmp_path, monkeypatch, capsys):
+    "Run `make clean-copies` or `make bundle` for lesson 01 in an empty project; what it printed."
+    made = {'clean': LESSONS[:1]}
+    monkeypatch.setattr(b, 'ROOT', tmp_path)
+    monkeypatch.setattr(b, 'lessons', lambda: made['clean'])
+    monkeypatch.setattr(b, 'copies', lambda: {'01.ipynb': b'{}', 'flashcards.csv': b'a'})
+    def run(*words):
+        assert b.main(list(words)) == 0
+        return capsys.readouterr().out
+    run.lessons = made
+    return run
+
+
+@pytest.mark.parametrize('words, folder, name', [(['clean'], '_clean', LESSONS[0].name), ([], '_bundles', '01.ipynb')])
+def test_nothing_of_the_teachers_is_lost(make, tmp_path, words, folder, name):
+    "Own notebooks and answers in a copy stay, however often the copies are made."
+    said = make(*words)
+    copy = tmp_path/folder/name
+    assert copy.is_file() and re.search(rf'^{folder}/{name}: \d\.\d\d MB$', said, re.M)
+    own = tmp_path/folder/'my_class.ipynb'
+    own.write_text('{"cells": []}')
+    copy.write_text(copy.read_text() + ' ')
+    answered = copy.read_bytes()
+    for _ in range(2):
+        said = make(*words)
+        assert own.read_text() == '{"cells": []}' and copy.read_bytes() == answered
+        assert f'{folder}: these files stay as they are, because somebody has changed or made them: {name}.' in said
+        assert f'{folder}/{name}:' not in said and 'my_class' not in said
+    copy.rename(copy.with_name('answers.ipynb'))
+    assert 'stay' not in make(*words) and copy.read_bytes() + b' ' == answered
+    assert copy.with_name('answers.ipynb').read_bytes() == answered
+
+
+def test_copies_of_lessons_that_are_gone_are_removed(make, tmp_path):
+    "If nobody has written into them."
+    make.lessons['clean'] = LESSONS[:3]
+    make('clean')
+    changed = tmp_path/'_clean'/LESSONS[1].name
+    changed.write_text('{"mine": 1}')
+    make.lessons['clean'] = LESSONS[:1]
+    make('clean')
+    assert {path.name for path in (tmp_path/'_clean').glob('*.ipynb')} == {LESSONS[0].name, changed.name}
+    assert changed.read_text() == '{"mine": 1}'
 
 
 # --- flashcards

@@ -1,102 +1,20 @@
 "Finding, downloading and checking data: every fault that a network, a disk or a second process can bring, on a server of our own."
-import gzip, hashlib, json, os, re, socket, subprocess, sys, threading, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+import gzip, json, os, re, subprocess, sys, time
 
 import numpy as np
 import pytest
 import sklearn.datasets
 import torch
+from common import ROOT, closed_port
+from file_server import ARRAYS, FILES, FIRST, idx, md5, switches
 from sklearn.utils import Bunch
 from torchvision.datasets import MNIST
 
 import helpers.data
 from helpers.data import DataUnavailable, RemoteFile, locate, mnist, points, read_idx, stand_in_digits
 
-ROOT = Path(helpers.__file__).resolve().parent.parent
 REAL = os.environ.get('HELPERS_DATA')
 SHIPPED_PATIENCE = helpers.data.PATIENCE
-
-
-# A small MNIST: as many digits as the real one, each of 2 by 2 pixels.
-
-def idx(array):
-    "A gzipped IDX file of bytes."
-    return gzip.compress(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, '>u4').tobytes() + array.tobytes(), compresslevel=1, mtime=0)
-
-
-_rng = np.random.default_rng(0)
-ARRAYS = [_rng.integers(0, high, shape, np.uint8) for high, shape in [(256, (60_000, 2, 2)), (10, 60_000), (256, (10_000, 2, 2)), (10, 10_000)]]
-FILES = dict(zip((name for name, _ in MNIST.resources), map(idx, ARRAYS)))  # name: content
-FIRST = next(iter(FILES))
-
-
-def md5(content): return hashlib.md5(content).hexdigest()
-
-
-class Handler(BaseHTTPRequestHandler):
-    "Serves /mirror/name, with the fault that the server has been given for that mirror or that name."
-    def do_GET(self):
-        server = self.server
-        server.asked.append(self.path)
-        mirror, name = self.path.strip('/').split('/')
-        body, fault = FILES[name], server.faults.get(name) or server.faults.get(mirror)
-        if fault in ('404', '500'): return self.send_error(int(fault))
-        if fault == 'silent': return server.over.wait(30)
-        if fault == 'together': server.together.wait(20)
-        self.send_response(200)
-        self.send_header('Content-Length', str(len(body)))
-        self.end_headers()
-        if fault == 'drip':
-            for at in range(30):
-                self.wfile.write(body[at:at + 1])
-                if server.over.wait(.3): return
-            body = body[30:]
-        if fault == 'wrong': body = bytes(len(body))
-        half = len(body)//2
-        self.wfile.write(body[:half])
-        if fault == 'cut' or fault == 'half' and server.over.wait(30): return
-        if fault == 'slow': server.over.wait(.3)
-        self.wfile.write(body[half:])
-
-    def log_message(self, *words): pass
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(('127.0.0.1', 0), Handler)
-        self.faults, self.asked = {}, []  # what goes wrong, and what was asked for
-        self.over, self.together = threading.Event(), threading.Barrier(2)
-
-    def mirror(self, name='first'): return f'http://127.0.0.1:{self.server_port}/{name}/'
-
-    def handle_error(self, *whatever): pass  # the other side went away
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    "A server with one mirror of the small MNIST, an empty cache, and one second of patience."
-    for name in ('HELPERS_DATA', 'HELPERS_SETTINGS'): monkeypatch.delenv(name, raising=False)
-    for name in ('no_proxy', 'NO_PROXY'): monkeypatch.setenv(name, '127.0.0.1')
-    monkeypatch.setenv('HELPERS_QUIET', '1')
-    monkeypatch.setattr(helpers.data, 'PATIENCE', 1)
-    switches(tmp_path, monkeypatch)
-    server = Server()
-    monkeypatch.setattr(MNIST, 'mirrors', [server.mirror()])
-    monkeypatch.setattr(MNIST, 'resources', [(name, md5(content)) for name, content in FILES.items()])
-    threading.Thread(target=server.serve_forever, args=[.01], daemon=True).start()
-    yield server
-    server.over.set()
-    server.shutdown()
-    server.server_close()
-
-
-def switches(tmp_path, monkeypatch, **values):
-    "Write a settings.ini in the temporary folder; its cache lies beside it."
-    (tmp_path/'settings.ini').write_text('[learner]\n' + ''.join(f'{key} = {value}\n' for key, value in values.items()))
-    monkeypatch.setenv('HELPERS_SETTINGS', str(tmp_path/'settings.ini'))
 
 
 @pytest.fixture
@@ -198,13 +116,6 @@ FAULTS = {'wrong': 'damaged (wrong checksum)', 'cut': 'the connection broke off 
           'half': 'no answer within 1 second', 'drip': 'too slow'}
 
 
-def closed_port():
-    "An address that refuses the connection."
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        return f'http://127.0.0.1:{free.getsockname()[1]}/first/'
-
-
 def check_message(message, reason, mirror, folder):
     for words in (reason, f'{mirror}{FIRST}', *FILES, f'into the folder {folder} '): assert words in message
 
@@ -215,7 +126,7 @@ def test_network_fault(server, cache, tmp_path, monkeypatch, capsys, fault, offl
     switches(tmp_path, monkeypatch, offline=offline)
     server.faults[FIRST] = fault
     mirror = server.mirror()
-    if fault == 'refused': mirror = MNIST.mirrors[0] = closed_port()
+    if fault == 'refused': mirror = MNIST.mirrors[0] = f'http://127.0.0.1:{closed_port()}/first/'
     start = time.perf_counter()
     if offline == 'require-real':
         with pytest.raises(DataUnavailable) as caught: mnist()

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import LESSONS
+from common import LESSONS
 from wrong_answers import WRONG
 
 import helpers.exercises as exercises
@@ -45,8 +45,8 @@ def test_solution_is_accepted(name):
     assert verdict.status == 'solved', verdict
 
 
-@pytest.mark.parametrize('name', WRONG)
-def test_there_are_enough_wrong_answers(name): assert len(WRONG[name]) >= 3
+def test_there_are_enough_wrong_answers():
+    assert [name for name, answers in WRONG.items() if len(answers) < 3] == []
 
 
 @pytest.mark.parametrize(('name', 'wrong', 'words'), [(name, wrong, words) for name, answers in WRONG.items() for wrong, words in answers], ids=lambda value: value[:30] if isinstance(value, str) else '')

@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from conftest import LESSONS, ROOT
+from common import LESSONS, ROOT
 
 from helpers.front import FrontPage, progress_file, remember, solved
 
@@ -45,13 +45,6 @@ def test_damaged_file_counts_as_nothing_solved(learner, damaged):
     progress_file().write_text(damaged)
     assert solved() == {} and 'Begin with' in shown()
     assert remember('01-update') and list(solved()) == ['01-update']
-
-
-def test_no_torch_is_imported():
-    "JupyterLab's server draws the front page too, and should not load PyTorch for it."
-    import subprocess, sys
-    code = 'import sys, helpers.lab; assert "torch" not in sys.modules'
-    subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
 
 
 def test_jupyterlab_gets_a_filled_front_page(learner, tmp_path):

@@ -1,39 +1,20 @@
-"Every lesson runs from top to bottom, without a warning, and has all parts of a lesson. (On stand-ins, offline: test_bundle.py.)"
+"Every lesson has all parts of a lesson, and stored outputs of a whole run. (That they run: test_bundle.py and whole/.)"
 import json
 import re
 
 import nbformat
 import pytest
-from conftest import LESSONS, ROOT
+from common import LESSONS, ROOT
 
 from helpers.exercises import questions, quiz_text
 from helpers.front import FrontPage
-from helpers.publish import address, buttons, execute, printed, refresh
+from helpers.publish import address, buttons, printed, refresh
 
 names = [path.stem for path in LESSONS]
 backstage = sorted((ROOT/'nbs'/'backstage').glob('*.ipynb'))
 
 
-def noise(notebook):
-    "What an executed notebook wrote to the error stream."
-    return [output.text for cell in notebook.cells for output in cell.get('outputs', []) if output.output_type == 'stream' and output.name == 'stderr']
-
-
 def text(notebook, kind='markdown'): return '\n'.join(cell.source for cell in notebook.cells if cell.cell_type == kind)
-
-
-@pytest.mark.real
-@pytest.mark.parametrize('path', LESSONS, ids=names)
-def test_runs_on_real_data(path, real_data):
-    notebook, seconds = execute(path)
-    print(f'{path.stem}: {seconds:.0f} s on real data')
-    assert noise(notebook) == []
-    assert 'stand-in' not in printed(notebook)
-
-
-@pytest.mark.parametrize('path', backstage + [ROOT/'nbs'/'index.ipynb'], ids=lambda path: path.stem)
-def test_backstage_runs(path, learner):
-    assert noise(execute(path)[0]) == []
 
 
 @pytest.mark.parametrize('path', LESSONS, ids=names)

@@ -1,10 +1,10 @@
 "The two pages that are made from the lessons: every claim and every term is there, every link leads somewhere, and they are up to date."
-import copy, json, re, subprocess, sys
+import copy, json, re
 from collections import Counter
 
 import nbformat
 import pytest
-from conftest import LESSONS, ROOT
+from common import LESSONS, ROOT
 
 from helpers.pages import claims, decided, headings, lessons, place, refresh_pages, slug, then_and_now_page
 
@@ -91,13 +91,9 @@ def test_terms():
         assert not re.match(r'(the|an?) \w+ (we|you)', entry['definition'], re.I)
     page = text(PAGES['glossary'])
     assert [re.search(r'\*\*(.+?)\*\*', line)[1] for line in page.splitlines() if line.startswith('**')] == sorted((entry['term'] for entry in TERMS), key=lambda term: (term.lower(), term))
-    for entry in TERMS: assert f'**{entry["term"]}**: {entry["definition"]} Built in [{entry["lesson"]} ' in page
-
-
-@pytest.mark.parametrize('entry', TERMS, ids=[entry['term'] for entry in TERMS])
-def test_a_term_leads_to_one_place(entry):
-    name, anchor = place(entry['term'], entry['lesson'], entry['where'], NOTEBOOKS)
-    assert name.startswith(entry['lesson']) and anchor in anchors(NOTEBOOKS[name])
+    for entry in TERMS:
+        begin = f'**{entry["term"]}**: {entry["definition"]} Built in [{entry["lesson"]} '
+        assert re.search(rf'{re.escape(begin)}[^\]]*\]\({entry["lesson"]}_\w+\.ipynb#', page), entry
 
 
 @pytest.mark.parametrize('path', LESSONS, ids=lambda path: path.stem)
@@ -112,8 +108,3 @@ def test_lost_places_are_named():
     for where in ('a snippet that is gone', '## A heading that is gone', 'import', '## The update'):
         with pytest.raises(ValueError, match="Glossary, 'momentum': .* it should be exactly one"): place('momentum', '01', where, NOTEBOOKS)
     with pytest.raises(ValueError, match="Glossary, 'momentum': there is no lesson 77"): place('momentum', '77', 'import', NOTEBOOKS)
-
-
-def test_pages_need_no_torch():
-    "A workflow that only makes pages should be light."
-    subprocess.run([sys.executable, '-c', "import sys, helpers.pages; assert not {'torch', 'matplotlib', 'fastai'} & set(sys.modules)"], check=True)

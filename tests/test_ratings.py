@@ -5,9 +5,9 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import file_server
 import pytest
-import test_data
-from test_data import server, switches  # noqa: F401 (a fixture)
+from file_server import switches
 
 import helpers.ratings
 from helpers.data import DataUnavailable, movielens
@@ -32,11 +32,11 @@ def archive(files, folder='ml-100k'):
 
 
 @pytest.fixture
-def grouplens(server, monkeypatch):  # noqa: F811
+def grouplens(server, monkeypatch):
     "The server, offering the small MovieLens as an archive."
     monkeypatch.setattr(helpers.ratings, '_ADDRESS', server.mirror())
     monkeypatch.setitem(helpers.ratings._FILES, '100k', ('ml-100k', {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()}))
-    monkeypatch.setitem(test_data.FILES, 'ml-100k.zip', archive(FILES))
+    monkeypatch.setitem(file_server.FILES, 'ml-100k.zip', archive(FILES))
     return server
 
 
@@ -81,11 +81,11 @@ def test_what_is_missing_is_fetched(grouplens, tmp_path):
                                                 (archive(FILES)[:400], 'wrong checksum'), (archive(FILES, 'elsewhere'), 'wrong checksum')])
 def test_damaged_archive(grouplens, tmp_path, monkeypatch, content, words):
     switches(tmp_path, monkeypatch, offline='require-real')
-    monkeypatch.setitem(test_data.FILES, 'ml-100k.zip', content)
+    monkeypatch.setitem(file_server.FILES, 'ml-100k.zip', content)
     with pytest.raises(DataUnavailable, match=words): movielens()
     left = {path.name for path in (tmp_path/'data'/'cache'/'ml-100k').iterdir()}
     assert left <= set(FILES) and 'u.item' not in left
-    monkeypatch.setitem(test_data.FILES, 'ml-100k.zip', archive(FILES))
+    monkeypatch.setitem(file_server.FILES, 'ml-100k.zip', archive(FILES))
     check_small(movielens())
 
 

@@ -5,7 +5,7 @@ import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ROOT
+from common import ROOT
 from torch import nn
 
 from helpers.checks.lesson06 import suspect_curves

@@ -1,15 +1,10 @@
 "`train` for the rice plants: split, accumulation, files, out of memory, and two processes."
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import helpers.rice
-from conftest import closed_port
 from helpers.images import Paddy, look_alikes, thumbnails
 from helpers.memory import OutOfMemory
 from helpers.rice import hold_back, probabilities, train
@@ -83,36 +78,3 @@ def test_out_of_memory_says_what_fits(monkeypatch):
     with pytest.raises(OutOfMemory, match='memory is free again. By the planner accum=2 fits'): train(**BODY, data=plants())
     monkeypatch.setattr(helpers.rice, 'smallest_accum', lambda *args, **kwargs: None)
     with pytest.raises(OutOfMemory, match='not even one picture'): train(**BODY, data=plants())
-
-
-SCRIPT = '''
-import sys, torch
-sys.path.insert(0, {tests!r})
-import helpers.rice
-from test_rice import BODY, plants
-helpers.rice.paddy = lambda size, method: print('loaded') or plants(seed=0)
-torch.set_num_threads(1)
-
-def on_each():
-    trained = helpers.rice.train(**BODY, epochs=1, bs=16, accum=2, seed=0, save=sys.argv[1])
-    from accelerate import Accelerator
-    accelerator = Accelerator(cpu=True)
-    everybody = accelerator.gather(torch.cat([t.flatten().double() for t in trained.net.state_dict().values()])[None])
-    assert accelerator.num_processes == 2 and torch.equal(everybody[0], everybody[1])
-    losses = accelerator.gather(torch.tensor(trained.history.losses + [row['loss'] for row in trained.history.valid])[None])
-    assert torch.equal(losses[0], losses[1])
-    accelerator.end_training()
-
-{start}
-'''
-COMMAND = ['-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', '2', '--num_machines', '1', '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_port', '0']
-NOTEBOOK = f'from accelerate import notebook_launcher; notebook_launcher(on_each, num_processes=2, use_port={closed_port()!r})'
-
-
-@pytest.mark.parametrize(('command', 'start'), [(COMMAND, 'on_each()'), ([], NOTEBOOK)], ids=['accelerate launch', 'notebook_launcher'])
-def test_unchanged_under_the_launchers(tmp_path, command, start):
-    "Two processes: the same net in both, one of them speaks, and one file."
-    (tmp_path/'script.py').write_text(SCRIPT.format(tests=os.path.dirname(__file__), start=start))
-    done = subprocess.run([sys.executable, *command, str(tmp_path/'script.py'), str(tmp_path/'net.safetensors')], capture_output=True, text=True, timeout=200, env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''})
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count('loaded') == 1 and load_net(tmp_path/'net.safetensors').labels == ['blast', 'hispa', 'tungro']

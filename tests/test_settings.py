@@ -1,15 +1,14 @@
-"The learner's switches: what is accepted, what is refused and in which words, and what an import may cost."
-import builtins, io, os, subprocess, sys
+"The learner's switches: what is accepted, what is refused and in which words."
+import builtins, io, sys
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 import torch
+from common import ROOT
 
 import helpers
 from helpers.settings import CHOICES, DEFAULTS, SettingsError, best_device, interactive, settings
-
-ROOT = Path(helpers.__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +33,6 @@ def refused(*words, call=settings):
     "The call raises SettingsError, and its message holds all the words."
     with pytest.raises(SettingsError) as caught: call()
     for word in words: assert str(word) in str(caught.value)
-
-
-def fresh(code, **env):
-    "What the code prints in a new interpreter that can import the package."
-    return subprocess.run([sys.executable, '-c', code], env=dict(os.environ, PYTHONPATH=str(ROOT), **env), text=True, capture_output=True, check=True).stdout
 
 
 # The file as it is shipped
@@ -216,25 +210,3 @@ def test_nobody_watches_a_pipe(monkeypatch):
     assert interactive()
     monkeypatch.setenv('HELPERS_QUIET', '1')
     assert not interactive()
-
-
-# Imports
-
-def test_import_is_quick():
-    code = 'import time; start = time.perf_counter(); import helpers; print(time.perf_counter() - start); import sys; print(*sys.modules)'
-    runs = [fresh(code).splitlines() for _ in range(3)]
-    assert min(float(seconds) for seconds, _ in runs) < .1
-    assert not {'torch', 'fastai', 'numpy'} & set(runs[0][1].split())
-
-
-def test_no_module_imports_fastai():
-    code = '''
-import importlib, pkgutil, sys, helpers
-names = [module.name for module in pkgutil.walk_packages(helpers.__path__, 'helpers.')]
-for name in names: importlib.import_module(name)
-print(*names)
-print('fastai' in sys.modules)
-'''
-    names, fastai = fresh(code).splitlines()
-    assert {'helpers.settings', 'helpers.data'} <= set(names.split())
-    assert fastai == 'False'

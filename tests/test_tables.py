@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import file_server
 import pytest
-import test_data
-from test_data import server, switches  # noqa: F401 (a fixture)
+from file_server import switches
 
 import helpers.tables
 from helpers.data import DataUnavailable, adult, stores
@@ -32,12 +32,12 @@ def sha256(content): return hashlib.sha256(content).hexdigest()
 
 
 @pytest.fixture
-def small(server, monkeypatch):  # noqa: F811
+def small(server, monkeypatch):
     "The checksums of the small sets; the server offers Adult."
     monkeypatch.setattr(helpers.tables, '_ADDRESS', server.mirror())
     monkeypatch.setattr(helpers.tables, '_ADULT', {name: sha256(content) for name, content in ADULT.items()})
     monkeypatch.setattr(helpers.tables, '_ROSSMANN', [replace(file, checksum=f'sha256:{sha256(ROSSMANN[file.name])}') for file in helpers.tables._ROSSMANN])
-    for name, content in ADULT.items(): monkeypatch.setitem(test_data.FILES, name, content)
+    for name, content in ADULT.items(): monkeypatch.setitem(file_server.FILES, name, content)
     return server
 
 

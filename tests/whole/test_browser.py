@@ -1,18 +1,16 @@
 """The lessons as a learner meets them: JupyterLab, started as `make lab` starts it, in a real browser, with no way out to the network.
 
 They need Chromium and are skipped without it, or fail where the environment says BROWSER_TESTS=required."""
-import importlib.util, json, os, re, secrets, shutil, socket, statistics, subprocess, sys, time
+import importlib.util, json, os, re, secrets, shutil, statistics, subprocess, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from common import ROOT, closed_port, copy_course
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).resolve().parent.parent
-SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-            '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
 RUN_ALL = 600_000  # milliseconds that all cells of a lesson may take together
 REDRAW = 2  # seconds until a moved control shows its picture
 # Lessons with live figures, and the controls that must be there and change the picture. Others that are found are tried as well.
@@ -23,40 +21,17 @@ LESSONS = sorted(path.name for path in (ROOT/'nbs').glob('[0-9][0-9]_*.ipynb') i
 HARMLESS = []  # patterns of console errors that JupyterLab makes by itself and no learner notices
 
 
-def missing(what): (pytest.fail if os.environ.get('BROWSER_TESTS') == 'required' else pytest.skip)(what)
-
-
-@pytest.fixture(scope='module')
-def chromium():
-    "A headless Chromium."
-    try: from playwright.sync_api import sync_playwright
-    except ImportError: missing('playwright is not installed')
-    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', '/usr/bin/chromium'))), None)
-    if not program: missing('Chromium is not installed')
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
-        yield browser
-        browser.close()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def server(tmp_path):
     "What `make lab` starts, for a copy of the course and a learner without any settings, data or network."
     course, own = tmp_path/'course', tmp_path/'jupyter'
-    for name in ('nbs', 'data', 'helpers'):
-        shutil.copytree(ROOT/name, course/name, ignore=shutil.ignore_patterns('cache', 'progress.json', '__pycache__', '.ipynb_checkpoints'))
-    for name in ('settings.ini', 'pyproject.toml', 'bootstrap.py'): shutil.copy(ROOT/name, course)
+    copy_course(course)
+    shutil.copy(ROOT/'bootstrap.py', course)
 
     spec = importlib.util.spec_from_file_location('bootstrap', course/'bootstrap.py')
     bootstrap = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bootstrap)
-    words = ['--no-browser', f'--port={free_port()}', f'--IdentityProvider.token={secrets.token_hex(16)}', '--allow-root']
+    words = ['--no-browser', f'--port={closed_port()}', f'--IdentityProvider.token={secrets.token_hex(16)}', '--allow-root']
     if not Path(sys.prefix, 'share/jupyter/lab/settings/overrides.json').exists():  # an environment that bootstrap.py did not make
         (own/'settings').mkdir(parents=True)
         (own/'settings'/'overrides.json').write_text(json.dumps(bootstrap.JUPYTERLAB_SETTINGS), encoding='utf-8')
@@ -65,7 +40,7 @@ def server(tmp_path):
 
     env = {name: value for name, value in os.environ.items() if not name.startswith(('HELPERS_', 'JUPYTER'))}
     env |= {f'JUPYTER_{kind.upper()}_DIR': str(own/kind) for kind in ('config', 'data', 'runtime')} | {'IPYTHONDIR': str(own/'ipython'), 'PYTHONPATH': str(course)}
-    env |= {name: f'http://127.0.0.1:{free_port()}' for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy')}  # nobody listens there
+    env |= {name: f'http://127.0.0.1:{closed_port()}' for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy')}  # nobody listens there
     log = tmp_path/'jupyter.log'
     with open(log, 'w') as file: process = subprocess.Popen([sys.executable, *command], cwd=course, env=env, stdout=file, stderr=subprocess.STDOUT)
     try:

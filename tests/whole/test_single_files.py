@@ -1,0 +1,47 @@
+"Single-file copies of the lessons, run elsewhere. (The first lesson: ../test_bundle.py.)"
+import os, re, subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from common import LESSONS, ROOT, copy_course, noise
+from elsewhere import check_run, environment, required, run
+from packaging.utils import canonicalize_name
+
+from helpers.leaves import render_paddy
+from helpers.publish import printed
+
+
+@pytest.mark.parametrize('path', LESSONS[1:], ids=lambda path: path.stem)
+def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
+    check_run(path, bundles, elsewhere, tmp_path)
+
+
+def test_runs_on_kaggles_inputs(bundles, elsewhere, tmp_path):
+    "With the rice competition attached to the notebook: its pictures are taken, no stand-in is drawn. Rendered ones in the competition's layout, or the real ones where they are."
+    attached, real = tmp_path/'input'/'competitions'/'paddy-disease-classification', Path(os.environ.get('COURSE_REAL_DATA', '.'))/'paddy-small'
+    attached.parent.mkdir(parents=True)
+    if real.is_dir(): attached.symlink_to(real)
+    else: render_paddy(attached)
+    copy = run(elsewhere, bundles['10_fine_tuning.ipynb'], tmp_path, HELPERS_KAGGLE_INPUT=str(tmp_path/'input'))
+    assert noise(copy) == []
+    shown = printed(copy)
+    assert re.search(r"^Paddy Doctor: [\d,]+ photographs .*\(Kaggle's input\)$", shown, re.M) and 'stand-in leaves' not in shown
+    assert 'solved.' not in shown and shown.count(': not ') >= 3
+
+
+def test_workflow_makes_them_without_gigabytes(tmp_path, bundles):
+    "What its first command installs is enough for its second, and both are of few megabytes; the actions are pinned by their major version."
+    workflow = yaml.safe_load((ROOT/'.github'/'workflows'/'bundles.yml').read_text(encoding='utf-8'))
+    steps = workflow['jobs']['publish']['steps']
+    assert workflow[True] == {'push': {'branches': ['main']}} and workflow['permissions'] == {'contents': 'write'}  # `on` is a truth value in YAML
+    assert all(re.fullmatch(r'actions/[\w-]+@v\d+', step['uses']) for step in steps if 'uses' in step)
+    [install, make] = next(step['run'] for step in steps if step.get('name') == 'Make them').strip().splitlines()
+    wanted = re.fullmatch(r'pip install --constraint requirements.lock ([\w ]+)', install)[1].split()
+    assert not {'torch', 'numpy', 'ipython'} & {canonicalize_name(distribution.name) for distribution in required(wanted)}
+    python, _ = environment(tmp_path/'venv', wanted)
+    course = copy_course(tmp_path/'course')
+    program, *words = make.split()
+    assert program == 'python'
+    subprocess.run([python, *words], cwd=course, check=True, env={'PATH': os.defpath})
+    assert {path.name: path.read_bytes() for path in (course/'_bundles').glob('[!.]*')} == bundles
