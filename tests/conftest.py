@@ -11,7 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite('common', 'elsewhere')
 
-from common import LESSONS, ROOT, closed_port, missing  # noqa: F401
+from common import ROOT, closed_port, missing
 
 SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
             '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
@@ -97,8 +97,8 @@ def chromium():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    "For `-n auto`: a worker for each core, hyper-threads too, up to eight: each of them has to import PyTorch first."
-    return min(os.cpu_count() or 1, 8)
+    "For `-n auto`: a worker for each core, hyper-threads too, up to four: each takes a gigabyte, and imports PyTorch first."
+    return min(os.cpu_count() or 1, 4)
 
 
 def pytest_configure(config):
