@@ -11,7 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite('common', 'elsewhere')
 
-from common import ROOT, closed_port, missing
+from common import LESSONS, ROOT, closed_port, missing  # noqa: F401
 
 SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
             '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
