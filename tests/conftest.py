@@ -97,8 +97,8 @@ def chromium():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    "For `-n auto`: a worker for each core, hyper-threads too, up to eight: each of them has to import PyTorch first."
-    return min(os.cpu_count() or 1, 8)
+    "For `-n auto`: a worker for each core, hyper-threads too, up to four: each takes a gigabyte, and imports PyTorch first."
+    return min(os.cpu_count() or 1, 4)
 
 
 def pytest_configure(config):

@@ -320,8 +320,9 @@ def test_list_of_lowest_versions_is_that_of_pyproject():
 
 # --- the run (those of the other lessons: whole/test_single_files.py)
 
-def test_first_lesson_runs_where_nothing_is_installed(bundles, elsewhere, tmp_path):
-    check_run(LESSONS[0], bundles, elsewhere, tmp_path)
+@pytest.mark.parametrize('path', LESSONS[:1], ids=names[:1])
+def test_runs_where_nothing_is_installed(path, bundles, elsewhere, tmp_path):
+    check_run(path, bundles, elsewhere, tmp_path)
 
 
 # --- the buttons, and the workflow that publishes what they open
