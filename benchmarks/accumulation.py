@@ -68,8 +68,9 @@ def main():
     arguments = common.parse(parser, rounds=9)
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.threads} thread(s), batches of {arguments.bs}")
-    nets = {net.__name__: measure(net, arguments.bs, arguments.rounds)
-            for net in (small, convolutional)}
+    nets = {
+        net.__name__: measure(net, arguments.bs, arguments.rounds) for net in (small, convolutional)
+    }
     for name in OVERHEADS:
         medians = {}
         for net, times in nets.items():

@@ -89,9 +89,7 @@ def print_ratio(name, times, others):
 def print_value(name, values):
     "`value NAME MEAN MIN MAX N`."
     mean = statistics.mean(values)
-    print(
-        f"value {name} {mean:.4f} {min(values):.4f} {max(values):.4f} {len(values)}", flush=True
-    )
+    print(f"value {name} {mean:.4f} {min(values):.4f} {max(values):.4f} {len(values)}", flush=True)
 
 
 class Rows:

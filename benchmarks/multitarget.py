@@ -35,6 +35,7 @@ STORE = Path(__file__).resolve().parent.parent / "data" / "multitarget.csv"
 KEY = ["data", "arch", "size", "epochs", "targets", "seed"]
 SCORES = ["disease", "variety", "variety_balanced", "age"]
 COLUMNS = [*KEY, *SCORES, "valid", "seconds"]
+ARCH = "vit_tiny_patch16_224"
 BATCH = 32
 # weights of the losses of disease, variety and age
 VARIANTS = {
@@ -53,7 +54,13 @@ def parts(rice, seed):
     return train, np.flatnonzero(fold == seed % 5)
 
 
-def run(rice, weights, seed, arch, size, epochs):
+def run(
+    rice,
+    weights,  # of the losses of disease, variety and age
+    seed,
+    size,  # side of the pictures, in pixels
+    epochs,  # with all layers, after one with the head alone
+):
     "One net: its scores on the part held out."
     train, valid = parts(rice, seed)
     ages = rice.table.age.to_numpy()
@@ -65,7 +72,7 @@ def run(rice, weights, seed, arch, size, epochs):
     )
     y = targets.pack(disease=rice.y, variety=varieties, age=ages)
     torch.manual_seed(seed)
-    net = Net(arch, targets.width, size)
+    net = Net(ARCH, targets.width, size)
     start = time.perf_counter()
     options = dict(bs=BATCH, size=size, mean=net.mean, std=net.std)
     batches = PictureBatches(
@@ -101,23 +108,25 @@ def measure(path, rice, arguments):
     rows = common.Rows(path, COLUMNS, KEY)
     for seed in range(arguments.seeds):
         for targets, weights in VARIANTS.items():
-            row = {"data": rice.name, "targets": targets, "seed": seed}
-            for name in ("arch", "size", "epochs"):
-                row[name] = getattr(arguments, name)
+            row = {
+                "data": rice.name,
+                "arch": ARCH,
+                "size": arguments.size,
+                "epochs": arguments.epochs,
+                "targets": targets,
+                "seed": seed,
+            }
             if row in rows:
                 continue
-            sizes = arguments.arch, arguments.size, arguments.epochs
-            row |= run(rice, weights, seed, *sizes)
+            row |= run(rice, weights, seed, arguments.size, arguments.epochs)
             rows.add(row)
             print(", ".join(f"{name} {row[name]}" for name in COLUMNS), flush=True)
 
 
-def report(path, rice, arguments):
+def report(path, arguments):
     "The lines with the disease's accuracy, and with the gain of each further target."
     table = pd.read_csv(path)
-    same = (table.data == rice.name) & (table.arch == arguments.arch)
-    same &= (table["size"] == arguments.size) & (table.epochs == arguments.epochs)
-    table = table[same & (table.seed < arguments.seeds)]
+    table = table[table.seed < arguments.seeds]
     scores = table.pivot(index="seed", columns="targets", values="disease")
     for targets in VARIANTS:
         name = targets.replace(" + ", "_")
@@ -130,18 +139,21 @@ def report(path, rice, arguments):
 
 def main():
     parser = common.parser(__doc__)
-    parser.add_argument("--arch", default="vit_tiny_patch16_224", help="the body, by timm's name")
-    parser.add_argument("--size", type=int, default=32, help="side of the pictures in pixels")
-    parser.add_argument("--epochs", type=int, default=1, help="with all layers, after one without")
+    parser.set_defaults(size=32, epochs=1)
     parser.add_argument("--seeds", type=int, default=3, help="seeds, two or more")
     arguments = common.parse(parser, size=64, epochs=3, seeds=10)
     if arguments.seeds < 2:
         parser.error("--seeds starts at 2: an interval needs two differences")
     rice = paddy(arguments.size + 16, least=30)
+    if rice.name != "Paddy Doctor":
+        raise SystemExit(
+            "This study is of the real photographs; HELPERS_DATA should name the folder "
+            "that holds paddy-small."
+        )
     with tempfile.TemporaryDirectory() as scratch:
         path = STORE if arguments.full else Path(scratch) / STORE.name
         measure(path, rice, arguments)
-        report(path, rice, arguments)
+        report(path, arguments)
 
 
 if __name__ == "__main__":
