@@ -1,5 +1,5 @@
-"""What the scripts of this folder share. It needs nothing but Python, so that gpu.py can be carried
-to a machine that has only torch and timm: take both files along."""
+"""What the scripts of this folder share. It needs nothing but Python: gpu.py, which runs where only
+torch and timm are, takes it along."""
 
 import argparse
 import csv

@@ -174,31 +174,33 @@ def train(row, config, device, steps):
         synchronize(device)
         times.append(time.perf_counter() - start)
     seconds = statistics.median(times[WARM_UP:])
-    row["ms_per_step"] = round(1000 * seconds, 3)
+    found = count(model, optimizer, device)
+    row.update(found, ms_per_step=round(1000 * seconds, 3))
     row["images_per_s"] = round(config.batch / seconds, 1)
-    count(row, model, optimizer, device)
 
 
-def count(row, model, optimizer, device):
-    "Write into the row where the memory went."
+def count(model, optimizer, device):
+    "Where the memory went."
     state = [tensor for tensors in optimizer.state.values() for tensor in tensors.values()]
     gradients = [p.grad for p in model.parameters()]
-    row["parameter_bytes"] = count_bytes(model.parameters(), device)
-    row["gradient_bytes"] = count_bytes(gradients, device)
-    row["optimizer_bytes"] = count_bytes(state, device)
+    found = {
+        "parameter_bytes": count_bytes(model.parameters(), device),
+        "gradient_bytes": count_bytes(gradients, device),
+        "optimizer_bytes": count_bytes(state, device),
+    }
     used = memory(device)
     if used is None:
-        return
+        return found
     _, peak, reserved = used
-    permanent = row["parameter_bytes"] + row["gradient_bytes"] + row["optimizer_bytes"]
-    row["activation_bytes"] = peak - permanent
-    row["peak_allocated_mib"] = round(peak / 2**20, 1)
-    row["peak_reserved_mib"] = round(reserved / 2**20, 1)
+    found["activation_bytes"] = peak - sum(found.values())
+    found["peak_allocated_mib"] = round(peak / 2**20, 1)
+    found["peak_reserved_mib"] = round(reserved / 2**20, 1)
     clean_up(device)
     before, _, _ = memory(device)
     optimizer.step()  # once more, for the temporary memory of an update alone
     _, peak, _ = memory(device)
-    row["update_bytes"] = peak - before
+    found["update_bytes"] = peak - before
+    return found
 
 
 def driver_version():
@@ -299,8 +301,9 @@ def parse(argv=None):
         precision=list(PRECISIONS),
         optimizer=list(OPTIMIZERS),
         steps=10,
-        out=STORE,
     )
+    if arguments.full and not arguments.out:
+        arguments.out = STORE
     try:
         arguments.models = [model_and_size(name) for name in arguments.models]
     except ValueError as error:

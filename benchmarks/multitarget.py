@@ -79,7 +79,7 @@ def run(
         rice.pictures[train], y[train], augment=True, shuffle=True, seed=seed, **options
     )
     held_out = PictureBatches(rice.pictures[valid], y[valid], **options)
-    loss = targets.weighted(**dict(zip(targets.targets, weights)))
+    loss = targets.weighted(**dict(zip(targets.targets, weights, strict=True)))
     fine_tune(net, batches, epochs, slice(4e-3), loss=loss, metrics=targets.metrics)
     scores = evaluate(net, held_out, targets, targets.metrics)
     return {
