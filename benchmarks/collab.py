@@ -1,95 +1,131 @@
-"""Collaborative filtering on MovieLens 100k: the course beside fastai in time, memory and loss, and on the published folds.
+"""Collaborative filtering on MovieLens 100k: beside fastai in time, memory and loss; on the folds.
 
-Prints `ratio collab_epoch_vs_fastai MEDIAN MIN MAX` (times of an epoch with validation, ours divided by theirs, round by round),
-`value collab_rmse_single MEAN MIN MAX N` and `value collab_rmse_ensemble …` over the test parts of the five folds, and
-`value collab_mse_random MEAN MIN MAX N` over random 80/20 splits. HELPERS_DATA names the folder with ml-100k.
+Prints `ratio collab_epoch_vs_fastai MEDIAN MIN MAX` (times of an epoch with validation, ours
+divided by theirs, round by round), `value collab_rmse_single MEAN MIN MAX N` and
+`value collab_rmse_ensemble …` over the test parts of the published folds, and
+`value collab_mse_random MEAN MIN MAX N` over random 80/20 splits. HELPERS_DATA names the folder
+with ml-100k. With --full it takes a quarter of an hour.
 
-On the folds, every fold chooses its prices from CANDIDATES by itself: a tenth of its training part is held back, the best of the
-candidates there is trained again on the whole training part, and its test part is looked at once.
+The quick form takes times and losses on a part of the ratings, so that its losses are higher than
+those of the full form. The folds are measured on all ratings in both, in the quick form one fold.
+
+On the folds, every fold chooses its prices from CANDIDATES by itself: a tenth of its training part
+is held back, the best of the candidates there is trained again on the whole training part, and its
+test part is looked at once.
 """
-import argparse
+
 import gc
 import multiprocessing
 import statistics
 import threading
-import time
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import psutil
 import torch
 import torch.nn.functional as F
 
+import common
 from helpers.collab import DotProduct, SVDpp, pay_per_use
 from helpers.data import movielens
 from helpers.optim import Adam, AdamW
 from helpers.ratings import RatingTable, split
 from helpers.train import fit, one_cycle
 
-CANDIDATES = [((.13, .005), 7e-4), ((.15, .005), 5e-4), ((.17, .005), 5e-4)]  # prices of factors and biases, price of clues
+# prices of factors and of biases, price of clues
+CANDIDATES = [((0.13, 0.005), 7e-4), ((0.15, 0.005), 5e-4), ((0.17, 0.005), 5e-4)]
 
 
 def ours(films, seed=0, bs=64):
-    "The lecture's recipe in the course's loop; a function that trains for so many epochs and gives the validation losses."
+    "The lecture's recipe: a function that trains for so many epochs, and gives validation losses."
     data = RatingTable(films.ratings, films.low, films.high)
     train, valid = split(len(data.y), seed=seed)
     torch.manual_seed(seed)
     model = DotProduct(len(data.users), len(data.items), 40, y_range=(0, 5.5), mean=2.75)
-    batches, held_back = data.batches(train, bs, shuffle=True, seed=seed), data.batches(valid, 10_000)
+    batches = data.batches(train, bs, shuffle=True, seed=seed)
+    held_back = data.batches(valid, 10_000)
+    model = model.to(batches.device)
+
     def run(epochs):
-        optimizer = AdamW(model.to(batches.device).parameters(), 5e-3, betas=(.9, .99), eps=1e-5, wd=.1)
-        return [row['loss'] for row in fit(model, batches, optimizer, epochs, F.mse_loss, held_back, one_cycle(5e-3), {}).valid]
+        optimizer = AdamW(model.parameters(), 5e-3, betas=(0.9, 0.99), eps=1e-5, wd=0.1)
+        schedule = one_cycle(5e-3)
+        history = fit(model, batches, optimizer, epochs, F.mse_loss, held_back, schedule, {})
+        return [row["loss"] for row in history.valid]
+
     return run
 
 
 def fastai(films, seed=0, bs=64, without_replacement=False):
-    "The same with `collab_learner` and its defaults, or with a loader that draws without replacement."
+    "The same with `collab_learner` and its defaults, or a loader that draws without replacement."
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        import fastai.callback.progress  # gives Learner its no_bar and no_logging
+        warnings.simplefilter("ignore")
+        import fastai.callback.progress  # noqa: F401, gives Learner its no_bar and no_logging
         from fastai.collab import TabularCollab, collab_learner
         from fastai.data.block import TransformBlock
         from fastai.tabular.core import Categorify, TabDataLoader
         from fastai.torch_core import set_seed
     train, valid = split(len(films.ratings), seed=seed)
-    both = films.ratings.iloc[torch.cat([train, valid]).numpy()][['user', 'item', 'rating']].reset_index(drop=True)
-    table = TabularCollab(both, [Categorify], ['user', 'item'], y_names=['rating'], y_block=TransformBlock(), splits=(list(range(len(train))), list(range(len(train), len(both)))))
-    if without_replacement: table._dl_type = TabDataLoader
+    order = torch.cat([train, valid]).numpy()
+    both = films.ratings.iloc[order][["user", "item", "rating"]].reset_index(drop=True)
+    table = TabularCollab(
+        both,
+        [Categorify],
+        ["user", "item"],
+        y_names=["rating"],
+        y_block=TransformBlock(),
+        splits=(list(range(len(train))), list(range(len(train), len(both)))),
+    )
+    if without_replacement:
+        table._dl_type = TabDataLoader
     set_seed(seed)
-    learner = collab_learner(table.dataloaders(bs=bs, device=torch.device('cpu')), n_factors=40, y_range=(0, 5.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaders = table.dataloaders(bs=bs, device=torch.device("cpu"))
+    learner = collab_learner(loaders, n_factors=40, y_range=(0, 5.5))
+
     def run(epochs):
-        losses = []
+        rows = []
         with warnings.catch_warnings(), learner.no_bar():
-            warnings.simplefilter('ignore')
-            learner.logger = losses.append
-            learner.fit_one_cycle(epochs, 5e-3, wd=.1)
-        return [float(row[2]) for row in losses]
+            warnings.simplefilter("ignore")
+            learner.logger = rows.append
+            learner.fit_one_cycle(epochs, 5e-3, wd=0.1)
+        return [float(row[2]) for row in rows]
+
     return run
 
 
-def seconds(run):
-    start = time.perf_counter()
-    run(1)
-    return time.perf_counter() - start
+def resident():
+    "Megabytes of this process."
+    return psutil.Process().memory_info().rss / 1e6
+
+
+def watch(readings, over):
+    "Note the megabytes every few milliseconds until it is over."
+    while not over.wait(0.005):
+        readings.append(resident())
 
 
 def peak(make, films, queue):
-    "Megabytes that making and one epoch add to the process, at most; looked at every few milliseconds."
+    "Megabytes that making and one epoch add to the process, at most."
     torch.set_num_threads(1)
-    import fastai.collab  # both alike: imports are not counted
+    import fastai.collab  # noqa: F401, both alike: imports are not counted
+
     gc.collect()
-    used = lambda: psutil.Process().memory_info().rss/1e6
-    before, seen, over = used(), [], threading.Event()
-    watcher = threading.Thread(target=lambda: [seen.append(used()) for _ in iter(lambda: over.wait(.005), True)])
+    before = resident()
+    readings = []
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(readings, over))
     watcher.start()
     make(films)(1)
     over.set()
     watcher.join()
-    queue.put(max(seen) - before)
+    queue.put(max(readings) - before)
 
 
 def memory(make, films):
     "`peak` in a process of its own."
-    context = multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     process = context.Process(target=peak, args=(make, films, queue))
     process.start()
@@ -101,67 +137,123 @@ def memory(make, films):
 def svdpp(data, rows, prices, clues, seed=0):
     "An SVD++ model trained on these rows."
     torch.manual_seed(seed)
-    model = SVDpp(len(data.users), len(data.items), data.x[rows], 40, mean=data.y[rows].mean().item(), std=.05)
+    mean = data.y[rows].mean().item()
+    model = SVDpp(len(data.users), len(data.items), data.x[rows], 40, mean=mean, std=0.05)
     batches = data.batches(rows, 1024, shuffle=True, seed=seed)
-    fit(model.to(batches.device), batches, Adam(model.parameters(), 1e-2, betas=(.9, .99)), 8, pay_per_use(model, prices, clues), schedule=one_cycle(1e-2))
+    model = model.to(batches.device)
+    optimizer = Adam(model.parameters(), 1e-2, betas=(0.9, 0.99))
+    loss = pay_per_use(model, prices, clues)
+    fit(model, batches, optimizer, 8, loss, schedule=one_cycle(1e-2))
     return model.eval().cpu()
 
 
 @torch.no_grad()
-def stars(model, data, rows): return model(data.x[rows]).clamp(1, 5)
+def stars(model, data, rows):
+    return model(data.x[rows]).clamp(1, 5)
 
 
-def rmse(predicted, data, rows): return F.mse_loss(predicted, data.y[rows]).sqrt().item()
+def rmse(predicted, data, rows):
+    return F.mse_loss(predicted, data.y[rows]).sqrt().item()
 
 
-def on_fold(data, fold, seeds):
-    "Choose on a tenth of the training part; the RMSE of each seed on the test part, and that of their mean."
-    train, test = map(torch.from_numpy, fold)
-    fitted, held_back = [train[rows] for rows in split(len(train), .1, seed=0)]
-    scores = [rmse(stars(svdpp(data, fitted, *candidate), data, held_back), data, held_back) for candidate in CANDIDATES]
+def choose(data, train):
+    "The candidate with the smallest error on a tenth of the training part."
+    fitted, held_back = split(len(train), 0.1, seed=0)
+    scores = []
+    for prices, clues in CANDIDATES:
+        model = svdpp(data, train[fitted], prices, clues)
+        scores.append(rmse(stars(model, data, train[held_back]), data, train[held_back]))
     chosen = CANDIDATES[scores.index(min(scores))]
-    predicted = [stars(svdpp(data, train, *chosen, seed), data, test) for seed in range(seeds)]
-    print(f'  chosen {chosen} with {min(scores):.4f} of {", ".join(f"{score:.4f}" for score in scores)} on its own held-back part', flush=True)
-    return [rmse(p, data, test) for p in predicted], rmse(sum(predicted)/seeds, data, test)
+    errors = ", ".join(f"{score:.4f}" for score in scores)
+    print(f"  held-back part: {errors}; chosen {chosen}", flush=True)
+    return chosen
 
 
-def value(name, values, digits=4): print(f'value {name} {statistics.mean(values):.{digits}f} {min(values):.{digits}f} {max(values):.{digits}f} {len(values)}', flush=True)
+def on_fold(data, fold, models):
+    "RMSE of each model, one a seed, on the test part; and that of their mean."
+    train, test = map(torch.from_numpy, fold)
+    prices, clues = choose(data, train)
+    predictions = []
+    for seed in range(models):
+        predictions.append(stars(svdpp(data, train, prices, clues, seed), data, test))
+    single = [rmse(predicted, data, test) for predicted in predictions]
+    return single, rmse(sum(predictions) / models, data, test)
+
+
+def compare_times(films, rounds):
+    "An epoch with validation, ours and fastai's."
+    makers = {
+        "ours": ours(films),
+        "fastai": fastai(films),
+        "fastai without replacement": fastai(films, without_replacement=True),
+    }
+    runs = {name: partial(run, 1) for name, run in makers.items()}
+    times = common.rounds(runs, rounds)
+    common.print_medians("seconds of an epoch with validation", times)
+    common.print_ratio("collab_epoch_vs_fastai", times["ours"], times["fastai"])
+    common.print_ratio(
+        "collab_epoch_vs_fastai_without_replacement",
+        times["ours"],
+        times["fastai without replacement"],
+    )
+
+
+def compare_losses(films, seeds):
+    "Validation losses of the lecture's recipe and of SVD++ on random splits."
+    print(f"the lecture's recipe, five epochs, random 80/20 splits, {seeds} seed(s)")
+    lecture = [ours(films, seed)(5)[-1] for seed in range(seeds)]
+    common.print_value("collab_mse_lecture", lecture)
+    theirs = [fastai(films, seed)(5)[-1] for seed in range(seeds)]
+    common.print_value("collab_mse_fastai", theirs)
+    without = [fastai(films, seed, without_replacement=True)(5)[-1] for seed in range(seeds)]
+    common.print_value("collab_mse_fastai_without_replacement", without)
+    data = RatingTable(films.ratings, films.low, films.high)
+    random = []
+    for seed in range(seeds):
+        train, valid = split(len(data.y), seed=seed)
+        model = svdpp(data, train, *CANDIDATES[1], seed)
+        random.append(rmse(stars(model, data, valid), data, valid) ** 2)
+    common.print_value("collab_mse_random", random)
+
+
+def measure_folds(films, folds, models):
+    "SVD++ on the published folds, each model and their mean."
+    print(f"SVD++ on {folds} of the {len(films.folds)} published folds, {models} models each")
+    data = RatingTable(films.ratings, films.low, films.high)
+    by_fold = []
+    ensemble = []
+    for fold in films.folds[:folds]:
+        single, together = on_fold(data, fold, models)
+        by_fold.append(single)
+        ensemble.append(together)
+    by_seed = [statistics.mean(scores) for scores in zip(*by_fold, strict=True)]
+    common.print_value("collab_rmse_single", by_seed)
+    common.print_value("collab_rmse_single_by_fold", [statistics.mean(row) for row in by_fold])
+    common.print_value("collab_rmse_ensemble", ensemble)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=5, help='timed rounds (default 5)')
-    parser.add_argument('--seeds', type=int, default=5, help='seeds of the random splits (default 5)')
-    parser.add_argument('--ensemble', type=int, default=3, help='models whose predictions are averaged (default 3)')
-    parser.add_argument('--threads', type=int, default=1, help='threads of PyTorch, for all alike (default 1)')
-    arguments = parser.parse_args()
+    parser = common.parser(__doc__)
+    common.add_timing(parser, rounds=3)
+    parser.add_argument("--seeds", type=int, default=1, help="seeds of the random splits")
+    parser.add_argument("--ratings", type=int, default=10_000, help="only so many; 0: all")
+    parser.add_argument("--folds", type=int, default=1, help="of the five published folds")
+    parser.add_argument("--ensemble", type=int, default=2, help="models that are averaged")
+    arguments = common.parse(parser, rounds=5, seeds=5, ratings=0, folds=5, ensemble=3)
     torch.set_num_threads(arguments.threads)
-    films = movielens('100k')
-    data = RatingTable(films.ratings, films.low, films.high)
-    print(f'torch {torch.__version__}, {arguments.threads} thread(s), {arguments.rounds} rounds, batches of 64')
-
-    runs = {'ours': ours(films), 'fastai': fastai(films), 'fastai without replacement': fastai(films, without_replacement=True)}
-    for run in runs.values(): run(1)  # warms up
-    times = dict(zip(runs, zip(*[[seconds(run) for run in runs.values()] for _ in range(arguments.rounds)])))
-    print('seconds of an epoch with validation:', ', '.join(f'{name} {statistics.median(values):.2f}' for name, values in times.items()))
-    for name, other in (('collab_epoch_vs_fastai', 'fastai'), ('collab_epoch_vs_fastai_without_replacement', 'fastai without replacement')):
-        shares = [a/b for a, b in zip(times['ours'], times[other])]
-        print(f'ratio {name} {statistics.median(shares):.3f} {min(shares):.3f} {max(shares):.3f}', flush=True)
-    print('megabytes that one epoch adds to the process:', ', '.join(f'{make.__name__} {memory(make, films):.0f}' for make in (ours, fastai)), flush=True)
-
-    print("the lecture's recipe, five epochs, validation loss on random 80/20 splits, seeds 0 to", arguments.seeds - 1)
-    value('collab_mse_lecture', [ours(films, seed)(5)[-1] for seed in range(arguments.seeds)])
-    value('collab_mse_fastai', [fastai(films, seed)(5)[-1] for seed in range(arguments.seeds)])
-    value('collab_mse_fastai_without_replacement', [fastai(films, seed, without_replacement=True)(5)[-1] for seed in range(arguments.seeds)])
-    splits = [split(len(data.y), seed=seed) for seed in range(arguments.seeds)]
-    value('collab_mse_random', [rmse(stars(svdpp(data, train, *CANDIDATES[1], seed), data, valid), data, valid)**2 for seed, (train, valid) in enumerate(splits)])
-
-    print('the five published folds, SVD++')
-    single, ensemble = zip(*[on_fold(data, fold, arguments.ensemble) for fold in films.folds])
-    print('fold by fold: seed 0', ', '.join(f'{scores[0]:.4f}' for scores in single), f'; mean of {arguments.ensemble}', ', '.join(f'{score:.4f}' for score in ensemble))
-    value('collab_rmse_single', [statistics.mean(scores) for scores in zip(*single)])
-    value('collab_rmse_single_by_fold', [statistics.mean(scores) for scores in single])
-    value('collab_rmse_ensemble', ensemble)
+    films = movielens("100k")
+    print(f"torch {torch.__version__}, {arguments.threads} thread(s), batches of 64")
+    part = films
+    if 0 < arguments.ratings < len(films.ratings):
+        ratings = films.ratings.sample(arguments.ratings, random_state=0, ignore_index=True)
+        part = replace(films, ratings=ratings, folds=[])
+    print(f"times, memory and random splits: {len(part.ratings):,} ratings")
+    compare_times(part, arguments.rounds)
+    megabytes = ", ".join(f"{make.__name__} {memory(make, part):.0f}" for make in (ours, fastai))
+    print("megabytes that one epoch adds to the process:", megabytes, flush=True)
+    compare_losses(part, arguments.seeds)
+    measure_folds(films, arguments.folds, arguments.ensemble)
 
 
-if __name__ == '__main__': main()
+if __name__ == "__main__":
+    main()

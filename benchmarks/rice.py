@@ -1,177 +1,300 @@
-"""The rice photographs, measured at length: two small nets frozen, fine-tuned and from random weights, their TTA and their ensemble, over three kinds of folds.
+"""The rice photographs, measured at length, over three kinds of folds: small nets and baselines.
 
-Every row is appended to data/rice.csv as soon as it is measured; rows that are there are skipped, so a run that was stopped goes on where it was.
-Predictions are kept in the cache (folder rice-study), for the ensembles and for the rows with fold = all, which pool the five folds; their columns low and
-high are a 95 % interval that draws whole groups of look-alikes (whole days for the day folds). Prints the table, and lines
-`value rice_WHAT_NET_SPLIT MEAN MIN MAX N` over the folds. HELPERS_DATA names the folder with paddy-small and weights. Most of two hours on two cores.
+Two small nets are frozen, fine-tuned, and trained from random weights; with test-time augmentation
+(TTA) and as an ensemble. Beside them stand the largest class, variety and age, and logistic
+regression on features of the frozen nets. Prints a table, and lines
+`value rice_WHAT_NET_SPLIT MEAN MIN MAX N` over the folds. HELPERS_DATA names the folder with
+paddy-small and weights.
+
+With --full every row is written to data/rice.csv as soon as it is measured, and a run that was
+stopped goes on where it was: most of two hours on two cores. Predictions are kept in the cache
+(folder rice-study), for the ensembles and for the rows with fold = all, which pool the five folds.
+The quick form has smaller pictures, fine-tunes for fewer epochs and on one fold alone, and writes
+no file; its folds of look-alikes, which a net's features decide, are not quite the same.
+
+Columns low and high are a 95 % interval that draws whole groups of look-alikes (whole days for the
+day folds).
 """
-import argparse
-import csv
-import statistics
-import time
+
+import tempfile
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import timm
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
+import common
 from helpers.ensemble import average, folds, interval, predict, together, tta
 from helpers.images import look_alikes, paddy, thumbnails
 from helpers.settings import best_device, settings
 from helpers.vision import Net, PictureBatches, fine_tune
 
-CSV = Path(__file__).resolve().parent.parent/'data'/'rice.csv'
-COLUMNS = ['net', 'split', 'fold', 'seed', 'what', 'accuracy', 'n', 'low', 'high', 'size', 'epochs', 'device', 'versions', 'date']
-RATES = {'vit_tiny_patch16_224': slice(4e-4, 4e-3), 'mobilenetv2_100': slice(1e-3, 1e-2)}  # from a few trials, scored on one random fold
-ITEM, SIZE, EPOCHS = 144, 128, 5  # side of the decoded pictures, of what the net sees; epochs with all layers, after one with the head alone
-RECIPES = {'fine-tuned': dict(), 'frozen head': dict(epochs=0, frozen_epochs=EPOCHS + 1), 'from scratch': dict(lr=2e-3, epochs=EPOCHS + 1, frozen_epochs=0)}
-VIT, MOBILE = RATES
-JOBS = [('fine-tuned', VIT, 'look-alikes'), ('fine-tuned', MOBILE, 'look-alikes'), ('fine-tuned', VIT, 'random'), ('fine-tuned', VIT, 'days'), ('frozen head', VIT, 'look-alikes'),
-        ('from scratch', VIT, 'look-alikes'), ('frozen head', MOBILE, 'look-alikes'), ('from scratch', MOBILE, 'look-alikes'), ('fine-tuned', MOBILE, 'random'), ('fine-tuned', MOBILE, 'days')]
+STORE = Path(__file__).resolve().parent.parent / "data" / "rice.csv"
+KEY = ["net", "split", "fold", "seed", "what"]
+COLUMNS = [*KEY, "accuracy", "n", "low", "high", "size", "epochs", "device", "versions", "date"]
+SEED = 0
+VIT = "vit_tiny_patch16_224"
+MOBILE = "mobilenetv2_100"
+# Learning rates from a few trials, scored on one random fold.
+RATES = {VIT: slice(4e-4, 4e-3), MOBILE: slice(1e-3, 1e-2)}
+SPLITS = ["random", "look-alikes", "days"]
+ENSEMBLES = {"ensemble": "fine-tuned", "ensemble, TTA": "TTA"}  # of which predictions
+NETS = ["fine-tuned", "TTA", "frozen head", "from scratch"]
 
 
-class Study:
-    "Pictures, labels and folds; what has been measured; predictions that are kept."
-    def __init__(self, seed=0):
-        self.rice, self.seed = paddy(ITEM, least=100), seed
-        if self.rice.name != 'Paddy Doctor': raise SystemExit('This study is of the real photographs; HELPERS_DATA should name the folder that holds paddy-small.')
-        table = self.rice.table
-        self.y, self.days = self.rice.y, (table.variety + ' ' + table.age.astype(str)).to_numpy()
-        self.keep = settings().cache/'rice-study'
-        self.keep.mkdir(parents=True, exist_ok=True)
-        self.features = {arch: self.kept(f'features {arch}', lambda arch=arch: predict(frozen(arch), self.rice.pictures, activation=torch.nn.Identity())) for arch in RATES}
-        vectors = self.features[MOBILE]
-        self.groups = together(look_alikes(thumbnails(self.rice.pictures)), look_alikes(vectors - vectors.mean(0), .75))
-        self.folds = {'random': folds(self.y, seed=seed), 'look-alikes': folds(self.y, self.groups, seed=seed), 'days': folds(self.y, self.days, seed=seed)}
-        self.measured = set()
-        if CSV.exists(): self.measured = {(row.net, row.split, str(row.fold), int(row.seed), row.what) for row in pd.read_csv(CSV, dtype=str, keep_default_na=False).itertuples()}
-
-    def kept(self, name, make):
-        "A tensor from the cache, or made and kept there."
-        path = self.keep/f'{name} {self.seed}.npy'.replace(' ', '_')
-        if not path.exists(): np.save(path, make().numpy())
-        return torch.from_numpy(np.load(path))
-
-    def parts(self, split, fold):
-        held = torch.from_numpy(self.folds[split] == fold)
-        return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
-
-    def row(self, net, split, fold, what, predicted, rows, epochs=''):
-        "Score and append, unless that row is there."
-        if (net, split, str(fold), self.seed, what) in self.measured: return
-        right = (predicted.argmax(1) == self.y[rows]).numpy()
-        ids = (self.days if split == 'days' else self.groups)[rows.numpy()]
-        low, high = [f'{value:.4f}' for value in interval(right, ids)[1:]] if len(set(ids)) > 1 else ('', '')  # a fold may hold a single day
-        device = best_device()
-        values = [net, split, fold, self.seed, what, f'{right.mean():.4f}', len(rows), low, high, SIZE, epochs,
-                  torch.cuda.get_device_name() if device.type == 'cuda' else f'CPU, {torch.get_num_threads()} threads', versions(), date.today().isoformat()]
-        fresh = not CSV.exists()
-        with CSV.open('a', newline='') as file: csv.writer(file, lineterminator='\n').writerows([COLUMNS]*fresh + [values])
-        self.measured.add((net, split, str(fold), self.seed, what))
-        print(f'{what:20} {net:22} {split:12} fold {fold}: {right.mean():.4f}  ({low} to {high}, {len(rows)} pictures)', flush=True)
-
-    def pooled(self, net, split, what, parts, epochs=''):
-        "The row that pools the folds, from predictions of each."
-        rows = torch.cat([self.parts(split, fold)[1] for fold in range(5)])
-        self.row(net, split, 'all', what, torch.cat(parts), rows, epochs)
+def tuned(net, split):
+    "Rows that come from one training."
+    return [(net, split, "fine-tuned"), (net, split, "TTA")]
 
 
-def frozen(arch):
+def both(split):
+    "Rows that come from both fine-tuned nets."
+    return [("both", split, what) for what in ENSEMBLES]
+
+
+def baselines(split):
+    "Rows that need no training of a net."
+    return [
+        ("", split, "majority"),
+        ("", split, "variety and age"),
+        (VIT, split, "logistic regression"),
+        (MOBILE, split, "logistic regression"),
+    ]
+
+
+# What is measured together, fold by fold.
+BASELINES = [[row] for split in SPLITS for row in baselines(split)]
+QUICK = [tuned(VIT, "look-alikes"), tuned(MOBILE, "look-alikes"), both("look-alikes")]
+FULL = [
+    *QUICK,
+    tuned(VIT, "random"),
+    tuned(VIT, "days"),
+    [(VIT, "look-alikes", "frozen head")],
+    [(VIT, "look-alikes", "from scratch")],
+    [(MOBILE, "look-alikes", "frozen head")],
+    [(MOBILE, "look-alikes", "from scratch")],
+    tuned(MOBILE, "random"),
+    both("random"),
+    tuned(MOBILE, "days"),
+    both("days"),
+]
+
+
+def frozen(arch, size):
     "A pretrained net that gives its pooled features."
-    net = Net(arch, 3, SIZE)
+    net = Net(arch, 3, size)
     net.head = net.head[0]
     return net
 
 
-def versions():
-    import timm
-    return f'torch {torch.__version__.split("+")[0]}, timm {timm.__version__}'
+def recipe(what, arch, epochs):
+    "Arguments of `fine_tune`; all recipes see the pictures equally often."
+    if what == "frozen head":
+        return dict(lr=RATES[arch], epochs=0, frozen_epochs=epochs + 1)
+    if what == "from scratch":
+        return dict(lr=2e-3, epochs=epochs + 1, frozen_epochs=0)
+    return dict(lr=RATES[arch], epochs=epochs)
 
 
-def quick(study):
-    "What needs no training of a net: the largest class, variety and age, logistic regression on frozen features."
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    from sklearn.tree import DecisionTreeClassifier
-    table, y = study.rice.table, study.y.numpy()
-    learners = {('', 'majority'): (None, np.zeros((len(y), 1))),
-                ('', 'variety and age'): (lambda: make_pipeline(OneHotEncoder(handle_unknown='ignore'), DecisionTreeClassifier(random_state=0)), table[['variety', 'age']].to_numpy(str))}
-    learners |= {(arch, 'logistic regression'): (lambda: make_pipeline(StandardScaler(), LogisticRegression(C=.01, max_iter=500)), vectors.numpy()) for arch, vectors in study.features.items()}
-    for split in study.folds:
-        for (net, what), (make, x) in learners.items():
-            found = []
-            for fold in range(5):
-                train, held = [rows.numpy() for rows in study.parts(split, fold)]
-                if make is None: chances = np.tile(np.bincount(y[train], minlength=3)/len(train), (len(held), 1))
-                else: chances = make().fit(x[train], y[train]).predict_proba(x[held])
-                found.append(torch.from_numpy(chances))
-                study.row(net, split, fold, what, found[-1], torch.from_numpy(held))
-            study.pooled(net, split, what, found)
+class Study:
+    "Pictures, labels and folds; predictions, made once and kept; rows, measured once."
+
+    def __init__(
+        self,
+        path,  # the CSV of the rows
+        keep,  # folder of the predictions
+        size,  # side of what the nets see, in pixels
+        epochs,  # with all layers, after one with the head alone
+    ):
+        self.rice = paddy(size + 16, least=100)
+        if self.rice.name != "Paddy Doctor":
+            raise SystemExit(
+                "This study is of the real photographs; HELPERS_DATA should name the folder "
+                "that holds paddy-small."
+            )
+        self.rows = common.Rows(path, COLUMNS, KEY)
+        self.keep = keep
+        self.size = size
+        self.epochs = epochs
+        self.y = self.rice.y
+        table = self.rice.table
+        self.days = (table.variety + " " + table.age.astype(str)).to_numpy()
+        vectors = self.features(MOBILE)
+        self.groups = together(
+            look_alikes(thumbnails(self.rice.pictures)),
+            look_alikes(vectors - vectors.mean(0), 0.75),
+        )
+        self.folds = {
+            "random": folds(self.y, seed=SEED),
+            "look-alikes": folds(self.y, self.groups, seed=SEED),
+            "days": folds(self.y, self.days, seed=SEED),
+        }
+
+    def kept(self, name, make, *arguments):
+        "A tensor from the folder of predictions; made and put there where it is not yet."
+        path = self.keep / f"{name} {SEED}.npy".replace(" ", "_")
+        if not path.exists():
+            values = make(*arguments).numpy()
+            unfinished = path.with_suffix(".part")
+            with unfinished.open("wb") as file:
+                np.save(file, values)
+            unfinished.replace(path)  # whole, or not at all
+        return torch.from_numpy(np.load(path))
+
+    def features(self, arch):
+        "Pooled features of all pictures, from a frozen net."
+        return self.kept(f"features {arch}", self.extract, arch)
+
+    def extract(self, arch):
+        net = frozen(arch, self.size)
+        return predict(net, self.rice.pictures, activation=torch.nn.Identity())
+
+    def parts(self, split, fold):
+        "Rows for training and rows held out."
+        held_out = torch.from_numpy(self.folds[split] == fold)
+        return (~held_out).nonzero()[:, 0], held_out.nonzero()[:, 0]
+
+    def probabilities(self, net, split, fold, what):
+        "Predictions for the rows held out; those of fold 'all' stand fold after fold."
+        if fold == "all":
+            return torch.cat([self.probabilities(net, split, n, what) for n in range(5)])
+        if what in ENSEMBLES:
+            parts = [self.probabilities(arch, split, fold, ENSEMBLES[what]) for arch in RATES]
+            return average(parts)
+        if what in NETS:
+            training = "fine-tuned" if what == "TTA" else what
+            name = f"{training} {net} {split} {fold}"
+            plain, augmented = self.kept(name, self.train, training, net, split, fold)
+            return augmented if what == "TTA" else plain
+        return self.kept(f"{what} {net} {split} {fold}", self.learn, what, net, split, fold)
+
+    def train(self, what, arch, split, fold):
+        "A net's probabilities for the fold held out, plain and by TTA: [2, n, classes]."
+        train, held_out = self.parts(split, fold)
+        torch.manual_seed(SEED)
+        net = Net(arch, len(self.rice.labels), self.size, pretrained=what != "from scratch")
+        batches = PictureBatches(
+            self.rice.pictures[train],
+            self.y[train],
+            bs=32,
+            size=self.size,
+            augment=True,
+            shuffle=True,
+            seed=SEED,
+            mean=net.mean,
+            std=net.std,
+        )
+        fine_tune(net, batches, **recipe(what, arch, self.epochs))
+        pictures = self.rice.pictures[held_out]
+        return torch.stack([predict(net, pictures), tta(net, pictures, seed=SEED)])
+
+    def learn(self, what, arch, split, fold):
+        "Probabilities of a baseline for the fold held out: [n, classes]."
+        train, held_out = self.parts(split, fold)
+        y = self.y.numpy()
+        if what == "majority":
+            fractions = np.bincount(y[train], minlength=len(self.rice.labels)) / len(train)
+            return torch.from_numpy(np.tile(fractions, (len(held_out), 1)))
+        if what == "variety and age":
+            x = self.rice.table[["variety", "age"]].to_numpy(str)
+            encoder = OneHotEncoder(handle_unknown="ignore")
+            model = make_pipeline(encoder, DecisionTreeClassifier(random_state=0))
+        else:
+            x = self.features(arch).numpy()
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+        model.fit(x[train], y[train])
+        return torch.from_numpy(model.predict_proba(x[held_out]))
+
+    def measure(self, net, split, fold, what):
+        "Score and write a row, unless it is there."
+        row = {"net": net, "split": split, "fold": fold, "seed": SEED, "what": what}
+        if row in self.rows:
+            return
+        numbers = range(5) if fold == "all" else [fold]
+        rows = torch.cat([self.parts(split, n)[1] for n in numbers])
+        predicted = self.probabilities(net, split, fold, what).argmax(1)
+        right = (predicted == self.y[rows]).numpy()
+        ids = (self.days if split == "days" else self.groups)[rows.numpy()]
+        words = "no interval"
+        row["low"] = ""
+        row["high"] = ""
+        if len(set(ids)) > 1:  # a fold may hold a single day
+            _, low, high = interval(right, ids)
+            row["low"] = f"{low:.4f}"
+            row["high"] = f"{high:.4f}"
+            words = f"{low:.4f} to {high:.4f}"
+        row["accuracy"] = f"{right.mean():.4f}"
+        row["n"] = len(rows)
+        row["size"] = self.size
+        row["epochs"] = self.epochs if what in NETS or what in ENSEMBLES else ""
+        row["device"] = device_name()
+        row["versions"] = f"torch {torch.__version__.split('+')[0]}, timm {timm.__version__}"
+        row["date"] = date.today().isoformat()
+        self.rows.add(row)
+        print(
+            f"{what:20} {net:22} {split:12} fold {fold}: {row['accuracy']}  "
+            f"({words}, {row['n']} pictures)",
+            flush=True,
+        )
+
+    def measure_all(self, groups, numbers):
+        "The rows of these groups, fold by fold."
+        for group in groups:
+            for fold in numbers:
+                for net, split, what in group:
+                    self.measure(net, split, fold, what)
 
 
-def trained(study, what, arch, split, fold):
-    "Probabilities of a net for the fold held out, plain and by TTA."
-    train, held = study.parts(split, fold)
-    torch.manual_seed(study.seed)
-    net = Net(arch, len(study.rice.labels), SIZE, pretrained=what != 'from scratch')
-    batches = PictureBatches(study.rice.pictures[train], study.y[train], 32, SIZE, augment=True, shuffle=True, seed=study.seed, mean=net.mean, std=net.std)
-    fine_tune(net, batches, **dict(lr=RATES[arch], epochs=EPOCHS) | RECIPES[what])
-    pictures = study.rice.pictures[held]
-    return torch.stack([predict(net, pictures), tta(net, pictures, seed=study.seed)])
+def device_name():
+    if best_device().type == "cuda":
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads"
 
 
-def long(study):
-    "Nets, job by job; the ensemble of both as soon as both are there."
-    for what, arch, split in JOBS:
-        found = []
-        for fold in range(5):
-            start = time.time()
-            found.append(study.kept(f'{what} {arch} {split} {fold}', lambda: trained(study, what, arch, split, fold)))
-            held = study.parts(split, fold)[1]
-            study.row(arch, split, fold, what, found[-1][0], held, EPOCHS)
-            if what == 'fine-tuned': study.row(arch, split, fold, 'TTA', found[-1][1], held, EPOCHS)
-            if time.time() - start > 1: print(f'  {time.time() - start:.0f} s', flush=True)
-        study.pooled(arch, split, what, [part[0] for part in found], EPOCHS)
-        if what == 'fine-tuned': study.pooled(arch, split, 'TTA', [part[1] for part in found], EPOCHS)
-        ensemble(study, split)
-
-
-def ensemble(study, split):
-    "Mean probabilities of the two fine-tuned nets, plain and by TTA, on the folds that both have done."
-    for form, what in enumerate(('ensemble', 'ensemble, TTA')):
-        found = []
-        for fold in range(5):
-            paths = [study.keep/f'fine-tuned {arch} {split} {fold} {study.seed}.npy'.replace(' ', '_') for arch in RATES]
-            if not all(path.exists() for path in paths): return
-            found.append(average([torch.from_numpy(np.load(path))[form] for path in paths]))
-            study.row('both', split, fold, what, found[-1], study.parts(split, fold)[1], EPOCHS)
-        study.pooled('both', split, what, found, EPOCHS)
-
-
-def table():
+def report(path):
     "The rows that pool the folds, and a line for each with the spread over the folds."
-    rows = pd.read_csv(CSV, keep_default_na=False)
-    print('\n95 % intervals by drawing whole groups; accuracy pooled over five folds')
-    for (what, net, split), part in rows.groupby(['what', 'net', 'split'], sort=False):
-        pooled, by_fold = part[part.fold == 'all'], part[part.fold != 'all'].accuracy
-        if len(pooled): print(f'{what:20} {net:22} {split:12} {pooled.accuracy.iloc[0]:.4f}  {pooled.low.iloc[0]} to {pooled.high.iloc[0]}')
-        name = '_'.join(filter(None, [what, net, split])).replace(' ', '_').replace(',', '').replace('-', '_')
-        print(f'value rice_{name} {statistics.mean(by_fold):.4f} {min(by_fold):.4f} {max(by_fold):.4f} {len(by_fold)}', flush=True)
+    table = pd.read_csv(path, keep_default_na=False)
+    pooled = table[table.fold == "all"]
+    print("\nAccuracy pooled over five folds, and 95 % intervals that draw whole groups")
+    columns = ["what", "net", "split", "accuracy", "low", "high"]
+    print(pooled[columns].to_string(index=False))
+    by_fold = table[table.fold != "all"]
+    for names, part in by_fold.groupby(["what", "net", "split"], sort=False):
+        name = "_".join(["rice", *filter(None, names)])
+        name = name.replace(",", "").replace(" ", "_").replace("-", "_")
+        common.print_value(name, part.accuracy.tolist())
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--quick', action='store_true', help='only what needs no training of a net (two minutes)')
-    parser.add_argument('--table', action='store_true', help='only print what is there')
-    arguments = parser.parse_args()
-    if not arguments.table:
-        study = Study()
-        print(f'{len(study.y)} pictures in {study.groups.max() + 1} groups of look-alikes (largest {np.bincount(study.groups).max()}), {len(set(study.days))} days', flush=True)
-        quick(study)
-        if not arguments.quick: long(study)
-    table()
+    parser = common.parser(__doc__)
+    parser.set_defaults(size=64, epochs=1)
+    arguments = common.parse(parser, size=128, epochs=5)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / STORE.name
+        keep = Path(scratch)
+        if arguments.full:
+            path = STORE
+            keep = settings().cache / "rice-study"
+            keep.mkdir(parents=True, exist_ok=True)
+        study = Study(path, keep, arguments.size, arguments.epochs)
+        print(
+            f"{len(study.y)} pictures in {study.groups.max() + 1} groups of look-alikes "
+            f"(largest {np.bincount(study.groups).max()}), {len(set(study.days))} days",
+            flush=True,
+        )
+        study.measure_all(BASELINES, [*range(5), "all"])
+        if arguments.full:
+            study.measure_all(FULL, [*range(5), "all"])
+        else:
+            study.measure_all(QUICK, [0])
+        report(path)
 
 
-if __name__ == '__main__': main()
+if __name__ == "__main__":
+    main()
