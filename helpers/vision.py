@@ -224,12 +224,15 @@ def fine_tune(
 ) -> History:  # of all epochs
     "The head first, the body frozen; then all layers, at the rates given, half as high. Both times on one cycle, as fastai's `fine_tune`."
     history, peak = History(len(batches)), group_rates(lr, 1)[-1] if not isinstance(lr, slice) else lr.stop
-    for change, n, factor, shape in ((freeze, frozen_epochs, 1., dict(warm=.99)), (unfreeze, epochs, .5, dict(warm=.3, div=5.))):
-        if not n: continue
-        change(net)
-        optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
-        part = fit(net, batches, optimizer, n, loss, valid, one_cycle(factor*peak, **shape), metrics, **options)
-        for name in ('losses', 'rates', 'valid'): getattr(history, name).extend(getattr(part, name))
+    try:
+        for change, n, factor, shape in ((freeze, frozen_epochs, 1., dict(warm=.99)), (unfreeze, epochs, .5, dict(warm=.3, div=5.))):
+            if not n: continue
+            change(net)
+            optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
+            part = fit(net, batches, optimizer, n, loss, valid, one_cycle(factor*peak, **shape), metrics, **options)
+            for name in ('losses', 'rates', 'valid'): getattr(history, name).extend(getattr(part, name))
+    finally:
+        unfreeze(net)  # after an interruption too
     return history
 
 # %% ../nbs/10_fine_tuning.ipynb #ae1af813

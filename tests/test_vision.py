@@ -320,6 +320,25 @@ def test_fine_tune_first_the_head_then_all(rice, monkeypatch):
     assert max(history.rates[:3]) == pytest.approx(1e-5, rel=.3) and max(history.rates[3:]) == pytest.approx(.5e-5, rel=.3)  # the first group's
 
 
+def test_fine_tune_stopped_in_the_frozen_epoch(rice):
+    "The body would stay frozen, and the next `fit` would train the head alone."
+    net = net_of('test_resnet')
+    class Stopped(PictureBatches):
+        def __iter__(self): raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): fine_tune(net, Stopped(*rice, 8, net.size), 1)
+    assert not net.frozen and all(p.requires_grad for p in net.body.parameters())
+
+
+def test_frozen_epoch_leaves_the_body_alone_whatever_gradients_it_holds(rice):
+    torch.manual_seed(0)
+    net = net_of('test_resnet')
+    batches = PictureBatches(*rice, 8, net.size)
+    before = [p.detach().clone() for p in net.body.parameters()]
+    for p in net.body.parameters(): p.grad = torch.ones_like(p)
+    fine_tune(net, batches, 0, 1e-2)
+    assert all(torch.equal(old, p) for old, p in zip(before, net.body.parameters()))
+
+
 def test_fine_tune_learns(rice):
     torch.manual_seed(0)
     net = net_of('test_resnet')
