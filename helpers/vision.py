@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .data import replacing
 from .settings import best_device
 from .train import Batches, History, accuracy, fit, one_cycle
 from .weights import WeightsUnavailable, small_body, weights
@@ -243,7 +244,9 @@ def save_net(
     from safetensors.torch import save_file
     if len(labels) != net.classes: raise ValueError(f'{len(labels)} labels for {net.classes} outputs: name each output once.')
     about = dict(arch=net.arch, classes=net.classes, size=net.size, mean=net.mean, std=net.std, labels=list(labels), options=net.options)
-    save_file({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, path, {'net': json.dumps(about)})
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    with replacing(path) as unfinished:
+        save_file(state, unfinished, {'net': json.dumps(about)})
 
 # %% ../nbs/10_fine_tuning.ipynb #e7016296
 def load_net(

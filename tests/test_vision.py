@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -457,3 +458,16 @@ def test_real_weights(arch, size, real_data):
     if arch.startswith('mobilenet'): assert torch.equal(net.body.state_dict()[first].cpu(), stored[first])
     assert net(torch.zeros(2, 3, size, size)).shape == (2, 3) and tuple(net.mean) == ((.5,)*3 if arch.startswith('vit') else (.485, .456, .406))
     assert small_body() == 'vit_tiny_patch16_224'
+
+
+def test_a_full_disk_leaves_the_old_net(tmp_path, monkeypatch):
+    import safetensors.torch
+    net, path = net_of('test_resnet'), tmp_path/'net.safetensors'
+    save_net(net, path, list('abc'))
+    before = path.read_bytes()
+    def full(state, place, metadata=None):
+        Path(place).write_bytes(b'half')
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(safetensors.torch, 'save_file', full)
+    with pytest.raises(OSError, match='No space left'): save_net(net, path, list('abc'))
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
