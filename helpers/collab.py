@@ -129,7 +129,11 @@ def pay_per_use(
     def loss(stars, targets):
         error = F.mse_loss(stars, targets)
         if not model.training: return error
-        for rows in model.used: error = error + sum(price*row.square().sum() for price, row in zip(prices, rows))/len(targets)
+        used = getattr(model, 'used', [])
+        if not any(rows[0].requires_grad for rows in used):
+            raise ValueError('The model of this penalty is not the one in training, perhaps a copy of it. '
+                             'Make the loss from the model that is trained.')
+        for rows in used: error = error + sum(price*row.square().sum() for price, row in zip(prices, rows))/len(targets)
         if clues: error = error + clues*sum(table.weight.square().sum() for table in model.clues)
         return error
     return loss

@@ -271,6 +271,17 @@ def test_pay_per_use(model, data):
     assert loss(out, y) == F.mse_loss(out, y), 'scores for validation hold no penalty'
 
 
+def test_a_price_for_the_rows_of_another_model_is_refused(data):
+    "The finder trains a copy: the price would be a constant, and nothing would be drawn to zero."
+    model = DotProduct(4, 3, 2, mean=3.)
+    batches = data.batches(slice(None))
+    model.to(batches.device)
+    for used_before in (False, True):
+        if used_before: recommend(model, data)  # leaves rows without a gradient
+        with pytest.raises(ValueError, match='not the one in training'):
+            find_rate(model, batches, Adam, steps=5, loss=pay_per_use(model))
+
+
 def test_price_of_clues():
     model = SVDpp(3, 4, torch.tensor([[0, 0]]), 2)
     for table in model.clues: torch.nn.init.ones_(table.weight)
