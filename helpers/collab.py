@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .data import replacing
 from .embeddings import Embedding
 from .ratings import RatingTable
 
@@ -30,19 +31,33 @@ class Collab(nn.Module):
     "Tables for users and for items, looked up by row number; a subclass says in `score` how their rows make a prediction."
     def __init__(self,
                  users: int, items: int,  # how many
-                 widths: tuple,  # of the tables on each side, for instance 40 factors and 1 bias
+                 widths: tuple,  # of the tables on each side: first the factors, then biases; for instance (40, 1)
                  y_range: tuple = None,  # the prediction is squeezed between these two by a sigmoid
                  mean: float = 0.,  # what an untrained model predicts, in stars
-                 std: float = .01):  # of the first values; biases start at 0
+                 std: float = .01):  # of the first values of the factors; biases start at 0
         super().__init__()
+        if not std > 0:
+            raise ValueError(f'std = {std}: a dot product of zeros stays zero. '
+                             'Choose a small number above 0, for instance .01.')
+        mean = float(mean)  # NumPy's numbers and tensors become Python's
+        if y_range is not None:
+            y_range = tuple(float(end) for end in y_range)
         if y_range and not y_range[0] < mean < y_range[1]: raise ValueError(f'mean = {mean:g} should lie inside y_range = {y_range}.')
         self.y_range, self.start = y_range, float(np.log((mean - y_range[0])/(y_range[1] - mean))) if y_range else mean
-        self.user_tables, self.item_tables = [nn.ModuleList([_table(n, width, std if width > 1 else 0.) for width in widths]) for n in (users, items)]
+        def tables(rows):
+            stds = [std] + [0.]*(len(widths) - 1)
+            return nn.ModuleList([_table(rows, width, first) for width, first in zip(widths, stds)])
+        self.user_tables = tables(users)
+        self.item_tables = tables(items)
 
     def forward(self, x):  # int64 [n, 2], row numbers of user and item
         "Predicted stars [n]. The rows that were looked up stay in `used`, for a penalty."
         self.used = [[table(ids) for table in tables] for ids, tables in zip(x.unbind(1), (self.user_tables, self.item_tables))]
         return self.squeeze(self.score(*self.rows(x)))
+
+    def __getstate__(self):
+        "What `copy.deepcopy` takes along: all but the rows of the last batch."
+        return {name: value for name, value in vars(self).items() if name != 'used'}
 
     def rows(self, x):
         "What goes into `score`: a list of rows for the users, one for the items."
@@ -114,7 +129,11 @@ def pay_per_use(
     def loss(stars, targets):
         error = F.mse_loss(stars, targets)
         if not model.training: return error
-        for rows in model.used: error = error + sum(price*row.square().sum() for price, row in zip(prices, rows))/len(targets)
+        used = getattr(model, 'used', [])
+        if not any(rows[0].requires_grad for rows in used):
+            raise ValueError('The model of this penalty is not the one in training, perhaps a copy of it. '
+                             'Make the loss from the model that is trained.')
+        for rows in used: error = error + sum(price*row.square().sum() for price, row in zip(prices, rows))/len(targets)
         if clues: error = error + clues*sum(table.weight.square().sum() for table in model.clues)
         return error
     return loss
@@ -169,7 +188,8 @@ def components(
     count: int = 3,  # how many
 ) -> tuple:  # positions [n, count], share of the variance of each [count]
     "Principal components: the items' positions along the directions in which they differ most."
-    u, lengths, _ = svd(table - np.mean(table, 0))
+    table = np.asarray(table)
+    u, lengths, _ = svd(table - table.mean(0))
     return u[:, :count]*lengths[:count], (lengths**2/(lengths**2).sum())[:count]
 
 # %% ../nbs/08_collaborative_filtering.ipynb #70114ebc
@@ -193,13 +213,14 @@ def recommend(
     count: int = 5,  # how many
 ) -> pd.Series:  # item id to predicted stars, best first
     "The items a user has not rated with the highest predictions; `UnknownId` for a user without ratings."
-    members, seen = slice(None), []
+    members = slice(None)
+    unseen = torch.ones(len(data.items), dtype=torch.bool)
     if user is not None:
         members = data.encode([user], data.items[:1])[:, 0]
-        seen = data.items[data.x[data.x[:, 0] == members, 1]]
+        unseen[data.x[data.x[:, 0] == members, 1]] = False
     taste = [rows[members].mean(0).expand(len(data.items), -1) for rows in rows_of(model, data, 'users')]  # of one member: their own row
     stars = model.squeeze(model.score(taste, rows_of(model, data, 'items')))
-    return pd.Series(stars.cpu().numpy(), index=data.items).drop(seen).nlargest(count)
+    return pd.Series(stars.cpu().numpy(), index=data.items)[unseen.numpy()].nlargest(count)
 
 # %% ../nbs/08_collaborative_filtering.ipynb #0112eaec
 def save(
@@ -209,8 +230,17 @@ def save(
     "Weights and ids in one file that holds no code; `ValueError` for another kind of model."
     if type(model) is not DotProduct: raise ValueError(f'Only a DotProduct can be saved here; this is a {type(model).__name__}.')
     widths = [table.weight.shape[1] for table in model.user_tables]
-    torch.save({'weights': {name: weight.cpu() for name, weight in model.state_dict().items()}, 'users': data.users.tolist(), 'items': data.items.tolist(),
-                'factors': widths[0], 'bias': len(widths) > 1, 'y_range': model.y_range, 'start': model.start}, path)
+    contents = {
+        'weights': {name: weight.cpu() for name, weight in model.state_dict().items()},
+        'users': data.users.tolist(), 'items': data.items.tolist(),
+        'factors': widths[0], 'bias': len(widths) > 1,
+        'y_range': model.y_range, 'start': model.start}
+    with replacing(path) as unfinished:
+        torch.save(contents, unfinished)
+        try: load(unfinished)
+        except ValueError:
+            raise ValueError('A file without code holds ids that are numbers or text, no others. '
+                             'Make them text first, for instance with .astype(str).') from None
 
 
 def load(

@@ -23,12 +23,14 @@ def _complaint(indices, rows):
 
 
 def one_hot(
-    indices: torch.Tensor,  # int64, any shape: the column of each 1; a plain number or a list will do
+    indices: torch.Tensor,  # int64, any shape: the column of each 1; a plain number, a list or a column will do
     classes: int,  # how many columns
     dtype: torch.dtype = torch.float32,  # of the result; it is made to be multiplied
 ) -> torch.Tensor:  # [*indices.shape, classes]
     "A row for each index: 1 in its column, 0 elsewhere. `F.one_hot`, but with a floating result."
-    indices = indices if torch.is_tensor(indices) else torch.tensor(indices, dtype=torch.int64 if indices == [] else None)
+    if not torch.is_tensor(indices):
+        numbers = indices.tolist() if hasattr(indices, 'tolist') else indices
+        indices = torch.tensor(numbers, dtype=torch.int64 if numbers == [] else None)
     if problem := _complaint(indices, classes): raise problem
     return torch.zeros(*indices.shape, classes, dtype=dtype, device=indices.device).scatter_(-1, indices.long()[..., None], 1)
 
@@ -51,7 +53,9 @@ class _SparseLookUp(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        return torch.sparse_coo_tensor(ctx.saved_tensors[0][None].long(), gradient, ctx.shape, check_invariants=False), None
+        rows = ctx.saved_tensors[0][None].long()
+        with torch.sparse.check_sparse_tensor_invariants(False):  # PyTorch 2.11 asks to be told
+            return torch.sparse_coo_tensor(rows, gradient, ctx.shape), None
 
 # %% ../nbs/07_embeddings.ipynb #aba181fa
 def look_up(
@@ -89,8 +93,11 @@ def n_hot(
     dtype: torch.dtype = torch.float32,  # of the result
 ) -> torch.Tensor:  # [lines, classes]
     "The sum of one-hot rows for each line; an empty list gives zeros, a number named twice counts twice."
-    if hasattr(indices, 'shape'):
-        marks = indices if torch.is_tensor(indices) else torch.tensor(np.asarray(indices))
+    if hasattr(indices, 'shape') and not (indices.ndim == 1 and indices.dtype == object):
+        marks = indices
+        if not torch.is_tensor(marks):
+            marks = np.asarray(indices)
+            marks = torch.tensor(marks.tolist() if marks.dtype == object else marks)
         if marks.dtype != torch.bool or marks.ndim != 2 or marks.shape[1] != classes: raise ValueError(f'A table should be True and False, [lines, {classes}]; this one is {marks.dtype}, {list(marks.shape)}. Row numbers go into lists.')
         return marks.to(dtype)
     return torch.stack([one_hot(list(line), classes, dtype).sum(0) for line in indices]) if len(indices) else torch.zeros(0, classes, dtype=dtype)

@@ -8,14 +8,13 @@ Docs: https://example.github.io/whats-inside-a-neural-net/tta_ensembles.html.md"
 __all__ = ['predict', 'folds', 'together', 'interval', 'blend', 'tta', 'paired', 'average', 'faults', 'submission']
 
 # %% ../nbs/12_tta_ensembles.ipynb #c12011
-import os
 from math import comb
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from .data import replacing
 from .images import DISEASES
 from .vision import PictureBatches
 
@@ -49,7 +48,7 @@ def folds(
     y = np.asarray(y)
     units = len(y) if groups is None else len(np.unique(groups))
     if not 2 <= n <= units: raise ValueError(f'n = {n} folds of {units} {"rows" if groups is None else "groups"}: at least 2, and no more than there are to deal out.')
-    if n > np.bincount(y).max(): raise ValueError(f'n = {n} folds, and no class has so many rows. Take fewer folds.')
+    if n > np.unique(y, return_counts=True)[1].max(): raise ValueError(f'n = {n} folds, and no class has so many rows. Take fewer folds.')
     splitter, number = (StratifiedKFold if groups is None else StratifiedGroupKFold)(n, shuffle=True, random_state=seed), np.empty(len(y), int)
     for fold, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y, groups)): number[held] = fold
     return number
@@ -126,13 +125,19 @@ def paired(
     return only_first, only_second, min(1., 2*tail)
 
 # %% ../nbs/12_tta_ensembles.ipynb #c12055
+def _numbers(table):
+    "A table of PyTorch, NumPy or pandas as float64 [n, classes] on the CPU."
+    if not torch.is_tensor(table): table = torch.tensor(np.asarray(table, dtype=float))
+    return table.detach().cpu().double()
+
+
 def average(
     predictions,  # a list of tables [n, classes] of probabilities, one for each model
     labels=None,  # the class names of each model, in the order of its columns; checked where given
     weights=None,  # of each model; equal without
 ) -> torch.Tensor:  # float64 [n, classes]
     "Mean probabilities of several models, the same in whatever order they come."
-    tables = [torch.as_tensor(table).detach().cpu().double() for table in predictions]
+    tables = [_numbers(table) for table in predictions]
     if not tables: raise ValueError('There is nothing to average: the list of predictions is empty.')
     weights = [1]*len(tables) if weights is None else list(weights)
     if len(weights) != len(tables) or min(weights) < 0 or sum(weights) == 0: raise ValueError(f'{len(tables)} models and the weights {weights}: give each model one, none below 0, not all 0.')
@@ -172,7 +177,7 @@ def submission(
     fill: str = None,  # the label of test pictures that are not here; refused without
 ) -> pd.DataFrame:  # image_id and label, as written
     "Writes a submission in the sample's order; `ValueError` with every fault, and no file, if it cannot be sent."
-    chances = torch.as_tensor(probabilities)
+    chances = _numbers(probabilities)
     if tuple(chances.shape) != (len(rice.test), len(rice.labels)): raise ValueError(f'Predictions of shape {list(chances.shape)}; {len(rice.test)} test pictures and {len(rice.labels)} classes need [{len(rice.test)}, {len(rice.labels)}].')
     if not chances.isfinite().all(): raise ValueError(f'Predictions of {(~chances.isfinite()).any(1).sum()} pictures are not finite. Look for a loss that was no longer a number.')
     table = pd.DataFrame({'image_id': rice.test.image_id.to_numpy(), 'label': np.array(rice.labels)[chances.argmax(1).numpy()]})
@@ -180,10 +185,6 @@ def submission(
     if fill is not None: table = pd.concat([table, absent[['image_id']].assign(label=fill)], ignore_index=True)
     if found := faults(table, rice.sample): raise ValueError('This cannot be sent.\n  ' + '\n  '.join(found) + (f'\n  If their pictures are not here, fill={rice.labels[0]!r} writes that label for them: a file for practice.' if fill is None and len(absent) else ''))
     table = rice.sample[['image_id']].merge(table, on='image_id')  # in the sample's order
-    path = Path(path)
-    unfinished = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
+    with replacing(path) as unfinished:
         table.to_csv(unfinished, index=False)
-        unfinished.replace(path)
-    finally: unfinished.unlink(missing_ok=True)
     return table

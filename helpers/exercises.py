@@ -158,11 +158,13 @@ def begin(
 
 # %% ../nbs/backstage/exercises.ipynb #1230d076
 def then_and_now(
-    rows: list,  # tuples: what was said, does it hold (True, False, None for "in part"), what was found, the section that checked it
+    rows: list,  # tuples: what was said, does it hold (True, False, None for "in part", 'not shown'), what was found, the section that checked it
 ) -> Table:
     "The lesson's table of claims, each with the verdict of an executed cell."
-    words = {True: 'holds', False: 'does not hold', None: 'in part'}
-    return Table(['said', 'verdict', 'found here', 'checked in'], [[said, words[None if holds is None else bool(holds)], found, where] for said, holds, found, where in rows])
+    words = {True: 'holds', False: 'does not hold', None: 'in part', 'not shown': 'not shown'}
+    def verdict(holds):
+        return words[holds if holds is None or isinstance(holds, str) else bool(holds)]
+    return Table(['said', 'verdict', 'found here', 'checked in'], [[said, verdict(holds), found, where] for said, holds, found, where in rows])
 
 # %% ../nbs/backstage/exercises.ipynb #b40eb187
 _FOCUS = '<style>.Quiz label:focus-within {outline: 3px solid #e69f00; outline-offset: 2px;}</style>'

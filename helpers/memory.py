@@ -51,6 +51,7 @@ def count(
     loss=F.cross_entropy,  # function of outputs and targets
 ) -> dict:  # bytes by category
     "Take one step of training, and count where its memory goes."
+    optimizer.zero_grad()
     with Saved(model) as saved: value = loss(model(xb), yb)
     activations = sum(saved.storages.values())
     value.backward()

@@ -140,7 +140,7 @@ def check_ratings(
     if missing: raise ValueError(f'No column {", ".join(missing)} here, only {", ".join(map(str, ratings.columns))}. Rename yours to user, item and rating.')
     if ratings.empty: raise ValueError('The table of ratings is empty.')
     _first(ratings[['user', 'item']].isna().any(axis=1), 'no user or no item')
-    stars = pd.to_numeric(ratings.rating, errors='coerce')
+    stars = pd.to_numeric(ratings.rating, errors='coerce').astype(float)  # NaN for every kind of missing
     _first(~np.isfinite(stars), 'a rating that is no finite number')
     _first((stars < low) | (stars > high), f'a rating outside the scale, {low:g} to {high:g}')
     _first(ratings.duplicated(['user', 'item']), 'a pair of user and item that stood before')
@@ -160,7 +160,7 @@ class RatingTable:
         "Row numbers of pairs; `UnknownId` names the first id that is not in the table."
         found = []
         for what, known, ids in (('user', self.users, users), ('item', self.items, items)):
-            ids = pd.Index(ids)
+            ids = pd.Index(ids.tolist() if torch.is_tensor(ids) else ids)
             rows = known.get_indexer(ids)
             if (rows < 0).any():
                 strange = ids.tolist()[rows.argmin()]
@@ -170,7 +170,10 @@ class RatingTable:
 
     def batches(self, rows, bs=64, shuffle=False, seed=None):  # positions of ratings; rows in a batch; a new order in each epoch; its seed
         "Mini-batches of these ratings: each of them once in an epoch."
-        return Batches(self.x[rows], self.y[rows], bs=bs, shuffle=shuffle, seed=seed)
+        if not isinstance(rows, slice):
+            rows = np.asarray(rows, dtype=None if len(rows) else int)  # whatever its index
+        positions = np.arange(len(self.y))[rows]
+        return Batches(self.x[positions], self.y[positions], bs=bs, shuffle=shuffle, seed=seed)
 
 
 def split(

@@ -136,7 +136,9 @@ def progress_bar(
     place = None
     if widget:
         from IPython.display import HTML, display
-        place = display(bar.container, display_id=True)
+        view = {'version_major': 2, 'version_minor': 0, 'model_id': bar.container.model_id}
+        bundle = {'application/vnd.jupyter.widget-view+json': view, 'text/plain': ''}
+        place = display(bundle, raw=True, display_id=True)  # a widget of ipywidgets 7 drops the id
     try: yield bar
     finally:
         bar.close()

@@ -129,6 +129,7 @@ def fit(
         step = Devices(accelerator, batches, valid, accum)
         batches, valid, score = step.batches, step.valid, step.evaluate
     history, steps = History(len(batches)), epochs*len(batches)
+    optimizer.zero_grad()
     with progress_bar(steps, shown=speaks) as bar:
         for epoch in range(epochs):
             losses = []
@@ -175,6 +176,7 @@ def find_rate(
     model = copy.deepcopy(model).train()
     again = chain.from_iterable(repeat(batches))  # the batches over and over, until there are enough
     optimizer, rates, losses, best = make_optimizer(list(model.parameters()), start), [], [], math.inf
+    optimizer.zero_grad()
     for n, (xb, yb) in zip(range(steps), again):
         rates.append(start*(end/start)**(n/(steps - 1)))
         set_hyper(optimizer, lr=rates[-1])

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .data import replacing
 from .settings import best_device
 from .train import Batches, History, accuracy, fit, one_cycle
 from .weights import WeightsUnavailable, small_body, weights
@@ -224,12 +225,15 @@ def fine_tune(
 ) -> History:  # of all epochs
     "The head first, the body frozen; then all layers, at the rates given, half as high. Both times on one cycle, as fastai's `fine_tune`."
     history, peak = History(len(batches)), group_rates(lr, 1)[-1] if not isinstance(lr, slice) else lr.stop
-    for change, n, factor, shape in ((freeze, frozen_epochs, 1., dict(warm=.99)), (unfreeze, epochs, .5, dict(warm=.3, div=5.))):
-        if not n: continue
-        change(net)
-        optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
-        part = fit(net, batches, optimizer, n, loss, valid, one_cycle(factor*peak, **shape), metrics, **options)
-        for name in ('losses', 'rates', 'valid'): getattr(history, name).extend(getattr(part, name))
+    try:
+        for change, n, factor, shape in ((freeze, frozen_epochs, 1., dict(warm=.99)), (unfreeze, epochs, .5, dict(warm=.3, div=5.))):
+            if not n: continue
+            change(net)
+            optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
+            part = fit(net, batches, optimizer, n, loss, valid, one_cycle(factor*peak, **shape), metrics, **options)
+            for name in ('losses', 'rates', 'valid'): getattr(history, name).extend(getattr(part, name))
+    finally:
+        unfreeze(net)  # after an interruption too
     return history
 
 # %% ../nbs/10_fine_tuning.ipynb #ae1af813
@@ -240,7 +244,9 @@ def save_net(
     from safetensors.torch import save_file
     if len(labels) != net.classes: raise ValueError(f'{len(labels)} labels for {net.classes} outputs: name each output once.')
     about = dict(arch=net.arch, classes=net.classes, size=net.size, mean=net.mean, std=net.std, labels=list(labels), options=net.options)
-    save_file({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, path, {'net': json.dumps(about)})
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    with replacing(path) as unfinished:
+        save_file(state, unfinished, {'net': json.dumps(about)})
 
 # %% ../nbs/10_fine_tuning.ipynb #e7016296
 def load_net(

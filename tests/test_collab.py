@@ -1,4 +1,7 @@
 "Collaborative filtering: tables that are unfit are refused, models compute what they should, components equal the library's, files hold no code."
+import copy
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ from sklearn.decomposition import PCA
 from helpers.collab import DotProduct, NeuralCollab, SVDpp, components, item_biases, load, neighbours, pay_per_use, recommend, save, svd
 from helpers.optim import Adam
 from helpers.ratings import RatingTable, UnknownId, split, stand_in_ratings
-from helpers.train import fit
+from helpers.train import find_rate, fit
 
 
 def ratings(n=12, users=(7, 3, 5, 9)):
@@ -72,6 +75,38 @@ def test_ids_may_be_text():
 
 
 def test_stars_may_be_text(): assert torch.equal(RatingTable(ratings().astype({'rating': str})).y, RatingTable(ratings()).y)
+
+
+@pytest.mark.parametrize('dtype', ['Int64', 'Float64', 'string', 'category', 'object', 'int64[pyarrow]'])
+def test_a_missing_rating_is_refused_in_every_type(dtype):
+    if 'pyarrow' in dtype: pytest.importorskip('pyarrow')
+    table = ratings()
+    stars = table.rating.astype(dtype)
+    assert torch.equal(RatingTable(table.assign(rating=stars)).y, RatingTable(table).y)
+    stars[4] = None
+    with pytest.raises(ValueError, match='1 row with a rating that is no finite number; the first is row 4'):
+        RatingTable(table.assign(rating=stars))
+
+
+ROWS = np.array([1, 4, 6])
+MARKS = np.isin(np.arange(12), ROWS)
+
+
+@pytest.mark.parametrize('rows', [
+    ROWS, ROWS.tolist(), torch.tensor(ROWS), ROWS.astype('uint8'), torch.tensor(ROWS.astype('uint8')),
+    pd.Series(ROWS, index=[7, 8, 9]), pd.Series(ROWS, dtype='Int64'), pd.Index(ROWS),
+    MARKS, torch.tensor(MARKS), pd.Series(MARKS, index=range(5, 17)), pd.Series(MARKS, dtype='boolean')])
+def test_batches_of_rows_of_every_kind(data, rows):
+    batches = data.batches(rows)
+    assert torch.equal(batches.x.cpu(), data.x[[1, 4, 6]]) and torch.equal(batches.y.cpu(), data.y[[1, 4, 6]])
+
+
+def test_batches_of_no_rows(data):
+    with pytest.raises(ValueError, match='at least one row'): data.batches([])
+
+
+def test_ids_may_come_in_tensors(data):
+    assert data.encode(torch.tensor([9, 3]), torch.tensor([30, 40])).tolist() == [[3, 2], [1, 0]]
 
 
 def test_the_table_given_is_left_alone():
@@ -151,6 +186,60 @@ def test_an_untrained_model_predicts_the_mean():
     with pytest.raises(ValueError, match='inside y_range'): DotProduct(6, 4, y_range=(0, 5), mean=5.)
 
 
+@pytest.mark.parametrize('make', [DotProduct, lambda *sizes, **kwargs: SVDpp(*sizes, torch.tensor([[0, 0], [1, 1]]), **kwargs)])
+def test_one_factor_learns(make):
+    "Users and items of two kinds: one factor can tell them apart, biases cannot."
+    x = torch.cartesian_prod(torch.arange(20), torch.arange(20))
+    y = torch.where(x[:, 0] % 2 == x[:, 1] % 2, 4., 2.)
+    torch.manual_seed(0)
+    model = make(20, 20, factors=1, mean=3.)
+    optimizer = torch.optim.Adam(model.parameters(), .05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+    assert loss < .01
+    for tables in (model.user_tables, model.item_tables): assert tables[0].weight.std() > .5
+
+
+def test_one_factor_starts_like_several():
+    "Factors at random, biases at zero, whatever their width."
+    for make in (DotProduct, NeuralCollab):
+        model = make(500, 400, 1)
+        for tables in (model.user_tables, model.item_tables):
+            assert tables[0].weight.std().item() == pytest.approx(.0088, rel=.15)  # .01, cut off at two of it
+            assert all(not table.weight.any() for table in list(tables)[1:])
+
+
+@pytest.mark.parametrize('std', [0, 0., -.1, float('nan')])
+def test_factors_that_would_stay_at_zero_are_refused(std):
+    with pytest.raises(ValueError, match=f'std = {std}.*stays zero'): DotProduct(4, 3, 2, std=std)
+
+
+def test_a_trained_model_can_be_copied(data):
+    "The rows of the last batch hold a graph, and a graph cannot be copied."
+    for make in (DotProduct, NeuralCollab):
+        model = make(4, 3, 2, mean=3.)
+        F.mse_loss(model(data.x), data.y).backward()
+        twin = copy.deepcopy(model)
+        assert torch.equal(twin(data.x), model(data.x)) and len(model.used[0][0]) == len(data.x)
+        batches = data.batches(slice(None))
+        assert len(find_rate(model.to(batches.device), batches, Adam, steps=5, loss=F.mse_loss).losses) == 5
+
+
+@pytest.mark.parametrize('kind', [np.float64, np.float32, torch.tensor])
+def test_mean_and_range_may_be_numbers_of_numpy_or_torch(data, kind):
+    for model in (DotProduct(4, 3, mean=kind(3.)), DotProduct(4, 3, mean=kind(3.), y_range=(kind(0.), kind(5.5)))):
+        assert type(model.start) is float
+        assert model(data.x).mean().item() == pytest.approx(3, abs=.01)
+
+
+@pytest.mark.parametrize('kind', [np.array, torch.tensor])
+def test_range_may_be_a_column(kind):
+    assert DotProduct(4, 3, mean=3., y_range=kind([0, 5.5])).y_range == (0., 5.5)
+
+
 def test_clues_are_n_hot_products():
     "SVD++ by its formula: own row plus the sum of clues over the root of their number, on both sides; only pairs of the training part count."
     torch.manual_seed(0)
@@ -180,6 +269,17 @@ def test_pay_per_use(model, data):
     torch.testing.assert_close(loss(out, y), F.mse_loss(out, y) + price)
     out = model.eval()(x)
     assert loss(out, y) == F.mse_loss(out, y), 'scores for validation hold no penalty'
+
+
+def test_a_price_for_the_rows_of_another_model_is_refused(data):
+    "The finder trains a copy: the price would be a constant, and nothing would be drawn to zero."
+    model = DotProduct(4, 3, 2, mean=3.)
+    batches = data.batches(slice(None))
+    model.to(batches.device)
+    for used_before in (False, True):
+        if used_before: recommend(model, data)  # leaves rows without a gradient
+        with pytest.raises(ValueError, match='not the one in training'):
+            find_rate(model, batches, Adam, steps=5, loss=pay_per_use(model))
 
 
 def test_price_of_clues():
@@ -240,6 +340,12 @@ def test_components_equal_scikit_learn():
     np.testing.assert_allclose(share, pca.explained_variance_ratio_, rtol=0, atol=1e-8)
 
 
+def test_components_of_a_tensor():
+    table = np.random.default_rng(0).normal(size=(20, 3))
+    for ours, right in zip(components(torch.tensor(table), 2), components(table, 2)):
+        np.testing.assert_allclose(ours, right, rtol=0, atol=1e-12)
+
+
 def test_neighbours(model, data):
     q = model.item_tables[0].weight.detach().cpu()
     got = neighbours(model, data, 10)
@@ -265,6 +371,23 @@ def test_recommend_only_what_was_not_rated():
         assert set(got.index) == set(data.items) - rated
         for item, stars in got.items(): assert stars == pytest.approx(model(data.encode([user], [item])).item(), abs=1e-6)
     with pytest.raises(UnknownId): recommend(model, data, 'nobody')
+
+
+IDS = ['object', 'str', 'string', 'category', 'Int64', 'Float64', 'uint8', 'float64', 'string[pyarrow]', 'int64[pyarrow]']
+
+
+@pytest.mark.parametrize('dtype', IDS)
+def test_recommend_for_ids_of_every_kind(dtype):
+    "One user has rated two items, another only one; a third item is left for each."
+    if 'pyarrow' in dtype: pytest.importorskip('pyarrow')
+    pairs = [(1, 7), (1, 8), (2, 9)]
+    table = pd.DataFrame(pairs, columns=['user', 'item']).astype(dtype).assign(rating=[5, 4, 3])
+    data, model = RatingTable(table), DotProduct(2, 3, 3, mean=3.)
+    first, second, third = data.items
+    assert recommend(model, data, data.users[0]).index.tolist() == [third]
+    assert set(recommend(model, data, data.users[1]).index) == {first, second}
+    assert set(recommend(model, data).index) == {first, second, third}
+    assert set(neighbours(model, data, first).index) == {second, third}
 
 
 @pytest.mark.parametrize('make', [DotProduct, NeuralCollab])
@@ -308,6 +431,36 @@ def test_other_files_are_refused(tmp_path, content):
     if content is None: torch.save({'something': 1}, tmp_path/'other.pt')
     else: (tmp_path/'other.pt').write_bytes(content)
     with pytest.raises(ValueError, match='no file that `save` wrote'): load(tmp_path/'other.pt')
+
+
+def test_numbers_of_numpy_are_saved(tmp_path):
+    table = ratings()
+    data = RatingTable(table)
+    ends = table.rating.min() - .5, table.rating.max() + .5
+    for y_range in (None, ends):
+        model = DotProduct(4, 3, 2, y_range=y_range, mean=table.rating.mean())
+        save(tmp_path/'model.pt', model, data)
+        assert torch.equal(load(tmp_path/'model.pt')[0](data.x), model(data.x))
+
+
+def test_ids_that_cannot_be_read_back_are_refused(tmp_path, data):
+    save(tmp_path/'model.pt', DotProduct(4, 3, 2), data)
+    before = (tmp_path/'model.pt').read_bytes()
+    dated = RatingTable(ratings().assign(user=lambda t: pd.to_datetime(t.user, unit='D')))
+    with pytest.raises(ValueError, match='numbers or text'): save(tmp_path/'model.pt', DotProduct(4, 3, 2), dated)
+    assert (tmp_path/'model.pt').read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, data, monkeypatch):
+    path = tmp_path/'model.pt'
+    save(path, DotProduct(4, 3, 2), data)
+    before = path.read_bytes()
+    def full(contents, place):
+        Path(place).write_bytes(b'half')
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(torch, 'save', full)
+    with pytest.raises(OSError, match='No space left'): save(path, DotProduct(4, 3, 2), data)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
 def test_svdpp_is_not_saved_as_less(tmp_path, data):

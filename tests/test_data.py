@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from torchvision.datasets import MNIST
 
 import helpers.data
-from helpers.data import DataUnavailable, RemoteFile, locate, mnist, points, read_idx, stand_in_digits
+from helpers.data import DataUnavailable, RemoteFile, locate, mnist, points, read_idx, replacing, stand_in_digits
 
 REAL = os.environ.get('HELPERS_DATA')
 SHIPPED_PATIENCE = helpers.data.PATIENCE
@@ -409,3 +409,17 @@ def test_real_mnist(tmp_path, monkeypatch):
     assert digits.train[1][:5].tolist() == [5, 0, 4, 1, 9]
     assert digits.test[1][:5].tolist() == [7, 2, 1, 0, 4]
     assert not (tmp_path/'data').exists()
+
+
+def test_replacing_a_file(tmp_path):
+    "A link stays a link, and the file that it leads to is the new one."
+    path, link = tmp_path/'file.txt', tmp_path/'link.txt'
+    with replacing(path) as unfinished: unfinished.write_text('old')
+    link.symlink_to(path)
+    with pytest.raises(KeyboardInterrupt):
+        with replacing(link) as unfinished:
+            unfinished.write_text('ne')
+            raise KeyboardInterrupt
+    assert path.read_text() == 'old'
+    with replacing(link) as unfinished: unfinished.write_text('new')
+    assert path.read_text() == 'new' and link.is_symlink() and set(tmp_path.iterdir()) == {path, link}

@@ -1,4 +1,5 @@
 "Embeddings against PyTorch's: values, gradients, sparse gradients, training; and what bad row numbers get."
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -150,3 +151,40 @@ def test_sparse_gradients_work_with_optimizers():
         layer(torch.tensor([1, 4, 4])).sum().backward()
         optimizer.step()
         assert (layer.weight.detach() - before).abs().amax(1).gt(0).tolist() == [False, True, False, False, True, False]
+
+
+COLUMNS = [np.array([0, 2]), np.array([0, 2], dtype='uint8'), np.array([0, 2], dtype='int32'), pd.Index([0, 2]),
+           pd.Series([0, 2], index=[5, 6]), pd.Series([0, 2], dtype='Int64'), pd.Series(list('ab')).map({'a': 0, 'b': 2})]
+
+
+@pytest.mark.parametrize('column', COLUMNS)
+def test_one_hot_of_a_column(column):
+    assert one_hot(column, 3).tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_one_hot_of_numbers_of_numpy():
+    assert one_hot(np.int64(1), 3).tolist() == [0, 1, 0]
+    assert one_hot(np.array([], dtype=int), 3).shape == (0, 3)
+    with pytest.raises(ValueError, match='whole numbers'): one_hot(np.array([.5]), 3)
+
+
+def test_n_hot_of_columns_and_tables_of_pandas():
+    lists = pd.Series([[0, 2], []], index=[5, 6])
+    marks = pd.DataFrame([[True, False, True], [False, False, False]])
+    for table in (lists, lists.to_numpy(), marks.astype('boolean'), marks.astype(object)):
+        assert n_hot(table, 3).tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert n_hot(marks[:0], 3).shape == (0, 3)
+
+
+def test_sparse_gradient_says_that_its_rows_need_no_check(monkeypatch):
+    "PyTorch 2.11 warns at the first sparse tensor, unless it was told whether to check."
+    made, real = [], torch.sparse_coo_tensor
+    def spy(*args, **kwargs):
+        made.append(torch.sparse.check_sparse_tensor_invariants.is_enabled())
+        return real(*args, **kwargs)
+    monkeypatch.setattr(torch, 'sparse_coo_tensor', spy)
+    weight = torch.ones(4, 2, requires_grad=True)
+    with torch.sparse.check_sparse_tensor_invariants():
+        look_up(torch.tensor([1, 3]), weight, sparse=True).sum().backward()
+        assert torch.sparse.check_sparse_tensor_invariants.is_enabled(), 'it should be as before'
+    assert made == [False] and weight.grad.to_dense().tolist() == [[0, 0], [1, 1], [0, 0], [1, 1]]

@@ -1,6 +1,7 @@
 "Views, votes, folds, intervals and submissions."
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -248,7 +249,7 @@ def test_submission_is_never_half_written(whole, tmp_path, monkeypatch):
     path = tmp_path/'submission.csv'
     path.write_text('the one from yesterday')
     def breaks(self, file, **options):
-        ensemble.Path(file).write_text('image_id,la')
+        Path(file).write_text('image_id,la')
         raise OSError('disk full')
     monkeypatch.setattr(pd.DataFrame, 'to_csv', breaks)
     with pytest.raises(OSError, match='disk full'): submission(whole, torch.eye(3)[[0, 0, 0, 0, 0]], path)
@@ -264,3 +265,16 @@ def test_every_fault_is_named(rice):
     found = faults(bad, rice.sample)
     assert len(found) == 5
     for sentence, words in zip(found, ('without a row: 1 (200001.jpg)', 'does not have: 4 (x.jpg, y.jpg, z.jpg, …)', 'more than one row: 1 (200005.jpg)', 'empty label: 3 (y.jpg, z.jpg, w.jpg)', 'do not exist: 1 (rust)')): assert words in sentence
+
+
+def test_tables_of_pandas():
+    table = np.random.default_rng(0).dirichlet(np.ones(3), 6)
+    for frame in (pd.DataFrame(table), pd.DataFrame(table, dtype='Float64')):
+        assert torch.equal(average([frame]), torch.tensor(table))
+
+
+def test_folds_of_classes_with_names():
+    y = np.arange(20) % 2
+    names = pd.Series(y).map({0: 'blast', 1: 'hispa'})
+    assert np.array_equal(folds(names, n=4), folds(y, n=4))
+    assert np.array_equal(folds(names, np.arange(20)//2, n=4), folds(y, np.arange(20)//2, n=4))

@@ -1,14 +1,17 @@
 "Every check accepts its folded solution, and answers each plausible mistake with the hint that fits it."
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
-from common import LESSONS
+import torch
+from common import LESSONS, ROOT
 from wrong_answers import WRONG
 
 import helpers.exercises as exercises
-from helpers.exercises import Hint, check, exercise, judge, progress
+from helpers.exercises import Hint, check, exercise, judge, progress, then_and_now
 
 
 def folded_solutions():
@@ -120,3 +123,22 @@ def test_hint_is_printed(learner, capsys):
     check('01-largest-rate', 1e-4)
     assert capsys.readouterr().out.startswith('01-largest-rate: not right. ')
     assert issubclass(exercises.NotYet, Hint)
+
+
+@pytest.mark.parametrize(('file', 'gain', 'verdict'), [
+    ('weights/test_resnet.safetensors', -.04, 'does not hold'), ('weights/test_resnet.safetensors', .2, 'holds'),
+    ('weights/test_resnet.safetensors', .01, 'in part'), ('cache/stand-in-weights/test_resnet.safetensors', -.04, 'not shown')])
+def test_stand_in_weights_judge_no_pretrained_net(file, gain, verdict):
+    "Lesson 10 with photographs at hand and no network: the weights are a stand-in, and the table says so."
+    notebook = nbformat.read(next((ROOT/'nbs').glob('10_*.ipynb')), as_version=4)
+    [source] = [cell.source for cell in notebook.cells if 'then_and_now([' in cell.source]
+    layers = SimpleNamespace(modules=lambda: [])
+    values = dict(costs={name: (1., 1.) for name in 'abc'}, learning='abc', rows=1000, last=SimpleNamespace(weight=torch.zeros(1000, 2)), nn=torch.nn,
+                  fastais=layers, theirs=layers, net=layers, crashed='', still_learning=0, default_split=lambda net: [1], layer_groups=lambda net: [1],
+                  their_rates={'slice(1e-3)': [1e-4], 'slice(1e-5, 1e-3)': [1e-5, 1e-4, 1e-3]}, largest_difference=lambda a, b: 0.,
+                  gains={'from nothing': (gain, .03)}, rice=SimpleNamespace(name='Paddy Doctor'), batches=SimpleNamespace(y=range(90)), epochs=3, body='test_resnet',
+                  weights=lambda name: Path(file), then_and_now=lambda rows: values.update(table=then_and_now(rows)))
+    exec(source, values)
+    [row] = [row for row in values['table'].rows if 'pretrained' in row[0]]
+    assert row[1] == verdict and f'Paddy Doctor: {gain:+.3f} ± 0.030' in row[2]
+    assert ('stand-in weights' in row[2]) == (verdict == 'not shown')

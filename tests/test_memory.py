@@ -176,3 +176,12 @@ def test_other_errors_pass():
     with pytest.raises(RuntimeError, match='shapes') as caught: rescue(run_out, [], RuntimeError('shapes do not match'))
     assert not isinstance(caught.value, OutOfMemory) and not is_out_of_memory(caught.value)
     with pytest.raises(KeyError): rescue({}.__getitem__, 'x')
+
+
+def test_counting_takes_a_step_without_the_gradients_of_before():
+    torch.manual_seed(0)
+    model, (x, y) = nn.Linear(12, 5), (torch.randn(4, 12), torch.randint(5, (4,)))
+    F.cross_entropy(model(x), y).backward()
+    right = model.weight.detach() - .1*model.weight.grad
+    count(model, x, y, optim.SGD(model.parameters(), .1))
+    torch.testing.assert_close(model.weight.detach(), right)

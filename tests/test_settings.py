@@ -8,7 +8,7 @@ import torch
 from common import ROOT
 
 import helpers
-from helpers.settings import CHOICES, DEFAULTS, SettingsError, best_device, interactive, settings
+from helpers.settings import CHOICES, DEFAULTS, SettingsError, best_device, interactive, progress_bar, settings
 
 
 @pytest.fixture(autouse=True)
@@ -210,3 +210,29 @@ def test_nobody_watches_a_pipe(monkeypatch):
     assert interactive()
     monkeypatch.setenv('HELPERS_QUIET', '1')
     assert not interactive()
+
+
+class Shown:
+    "What `display` was given, and what was put in its place later."
+    def __init__(self, *objects, **options): self.objects, self.options, self.later = objects, options, []
+    def update(self, content): self.later.append(content.data)
+
+
+def test_bar_of_a_notebook_leaves_nothing(monkeypatch):
+    "A widget of ipywidgets 7 shows itself and drops the display_id; a bundle that names the widget keeps it."
+    import IPython.display
+    import tqdm.auto
+    from tqdm.notebook import tqdm_notebook
+    pytest.importorskip('ipywidgets')
+    shown = []
+    monkeypatch.setattr(tqdm.auto, 'tqdm', tqdm_notebook)
+    monkeypatch.setattr(helpers.settings, 'interactive', lambda: True)
+    monkeypatch.setattr(IPython.display, 'display', lambda *objects, **options: shown.append(Shown(*objects, **options)) or shown[-1])
+    with progress_bar(3) as bar:
+        bar.update()
+        [place] = shown
+        assert place.options == {'raw': True, 'display_id': True}
+        [bundle] = place.objects
+        assert bundle['application/vnd.jupyter.widget-view+json']['model_id'] == bar.container.model_id
+        assert bundle['text/plain'] == '' and place.later == []
+    assert place.later == [''] and len(shown) == 1

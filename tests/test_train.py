@@ -162,3 +162,59 @@ def test_set_hyper_gives_each_group_its_share():
     for _ in range(2): set_hyper(optimizer, lr=.2, momentum=.8, wd=.3)  # the share is taken of the rate given, not of the last one
     assert [group['lr'] for group in optimizer.param_groups] == pytest.approx([.02, .1, .2])
     assert all(group['betas'][0] == .8 and group['weight_decay'] == .3 for group in optimizer.param_groups)
+
+
+def step_by_step(model, batches, make):
+    "A loop of PyTorch's own, in which each step has its own gradients."
+    optimizer = make(list(model.parameters()))
+    for xb, yb in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize('make', [lambda p: SGD(p, .1), lambda p: torch.optim.SGD(p, .1)])
+@pytest.mark.parametrize('accum', [None, 64])
+def test_fit_begins_without_the_gradients_of_before(digits, make, accum):
+    x, y = digits.train[0][:128], digits.train[1][:128]
+    batches = Batches(x, y, 64, device='cpu')
+    model, expected = net(), net()
+    (50*F.cross_entropy(model(x), y)).backward()
+    fit(model, batches, make(list(model.parameters())), accum=accum)
+    step_by_step(expected, batches, lambda p: torch.optim.SGD(p, .1))
+    for ours, right in zip(model.parameters(), expected.parameters()):
+        torch.testing.assert_close(ours, right)
+
+
+def test_fit_after_an_interruption(digits):
+    "Stopped between backward and update, as the stop button does; then run again."
+    batches = Batches(digits.train[0][:128], digits.train[1][:128], 32, device='cpu')
+    def stopped():
+        for n, batch in enumerate(batches):
+            if n == 1: raise KeyboardInterrupt
+            yield batch
+    class Stopped:
+        def __len__(self): return 4
+        def __iter__(self): return stopped()
+    model, expected = net(), net()
+    optimizer = SGD(model.parameters(), .1)
+    with pytest.raises(KeyboardInterrupt): fit(model, Stopped(), optimizer, accum=64)
+    fit(model, batches, optimizer, accum=64)
+    step_by_step(expected, Batches(batches.x, batches.y, 64, device='cpu'), lambda p: torch.optim.SGD(p, .1))
+    for ours, right in zip(model.parameters(), expected.parameters()):
+        torch.testing.assert_close(ours, right)
+
+
+def test_finder_begins_without_the_gradients_of_before(digits):
+    "A copy of a parameter has no gradient, but a copy of a plain tensor has."
+    class Line(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.zeros(784, 10, requires_grad=True)
+        def parameters(self): return [self.weight]
+        def forward(self, x): return x@self.weight
+    batches = Batches(digits.train[0][:128], digits.train[1][:128], 64, device='cpu')
+    model, fresh = Line(), Line()
+    (50*F.cross_entropy(model(batches.x), batches.y)).backward()
+    losses = [find_rate(each, batches, SGD, start=.1, steps=4).losses for each in (model, fresh)]
+    assert losses[0] == losses[1]

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -327,6 +328,25 @@ def test_fine_tune_first_the_head_then_all(rice, monkeypatch):
     assert max(history.rates[:3]) == pytest.approx(1e-5, rel=.3) and max(history.rates[3:]) == pytest.approx(.5e-5, rel=.3)  # the first group's
 
 
+def test_fine_tune_stopped_in_the_frozen_epoch(rice):
+    "The body would stay frozen, and the next `fit` would train the head alone."
+    net = net_of('test_resnet')
+    class Stopped(PictureBatches):
+        def __iter__(self): raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): fine_tune(net, Stopped(*rice, 8, net.size), 1)
+    assert not net.frozen and all(p.requires_grad for p in net.body.parameters())
+
+
+def test_frozen_epoch_leaves_the_body_alone_whatever_gradients_it_holds(rice):
+    torch.manual_seed(0)
+    net = net_of('test_resnet')
+    batches = PictureBatches(*rice, 8, net.size)
+    before = [p.detach().clone() for p in net.body.parameters()]
+    for p in net.body.parameters(): p.grad = torch.ones_like(p)
+    fine_tune(net, batches, 0, 1e-2)
+    assert all(torch.equal(old, p) for old, p in zip(before, net.body.parameters()))
+
+
 def test_fine_tune_learns(rice):
     torch.manual_seed(0)
     net = net_of('test_resnet')
@@ -444,3 +464,16 @@ def test_real_weights(arch, size, real_data):
     if arch.startswith('mobilenet'): assert torch.equal(net.body.state_dict()[first].cpu(), stored[first])
     assert net(torch.zeros(2, 3, size, size)).shape == (2, 3) and tuple(net.mean) == ((.5,)*3 if arch.startswith('vit') else (.485, .456, .406))
     assert small_body() == 'vit_tiny_patch16_224'
+
+
+def test_a_full_disk_leaves_the_old_net(tmp_path, monkeypatch):
+    import safetensors.torch
+    net, path = net_of('test_resnet'), tmp_path/'net.safetensors'
+    save_net(net, path, list('abc'))
+    before = path.read_bytes()
+    def full(state, place, metadata=None):
+        Path(place).write_bytes(b'half')
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(safetensors.torch, 'save_file', full)
+    with pytest.raises(OSError, match='No space left'): save_net(net, path, list('abc'))
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
