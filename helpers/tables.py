@@ -79,8 +79,8 @@ def stand_in_incomes(
                choose(White=17, Black=2, Other=1), sex, gain, loss, hours, choose(United_States=18, Mexico=1, Germany=1)]
     people = pd.DataFrame(dict(zip(_COLUMNS, columns))).assign(high=high)
     unknown = rng.random(n) < .055
-    people.loc[unknown, ['workclass', 'occupation']] = None
-    people.loc[rng.random(n) < .02, 'native-country'] = None
+    people.loc[unknown, ['workclass', 'occupation']] = np.nan  # pandas 2 would keep a None, and texts do not sort with it
+    people.loc[rng.random(n) < .02, 'native-country'] = np.nan
     return Incomes(people[:4_000], people[4_000:].reset_index(drop=True), 'stand-in incomes', 'drawn from a planted rule', note)
 
 # %% ../nbs/backstage/tables.ipynb #b8cd0885
@@ -180,5 +180,5 @@ def stand_in_stores(
     again = rng.random(n) < .5
     store = pd.DataFrame({'StoreType': rng.choice(list('abcd'), n), 'Assortment': rng.choice(list('abc'), n), 'CompetitionDistance': np.round(rng.lognormal(7.5, 1, n), -1), 'CompetitionOpenSinceMonth': rng.integers(1, 13, n).astype(float),
                           'CompetitionOpenSinceYear': rng.integers(1995, 2015, n).astype(float), 'Promo2': again.astype(int), 'Promo2SinceWeek': np.where(again, rng.integers(1, 53, n), np.nan),
-                          'Promo2SinceYear': np.where(again, rng.integers(2009, 2014, n), np.nan), 'PromoInterval': np.where(again, 'Jan,Apr,Jul,Oct', None)}, ids)
+                          'Promo2SinceYear': np.where(again, rng.integers(2009, 2014, n), np.nan), 'PromoInterval': pd.Series('Jan,Apr,Jul,Oct', ids).where(again)}, ids)
     return Stores(table[_SALES], store, states, place, 'stand-in stores', 'drawn from planted factors', truth, note)
