@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from .data import DataUnavailable
-from .settings import places, progress_bar, settings
+from .settings import on_kaggle, places, progress_bar, settings
 
 # %% ../nbs/backstage/images.ipynb #611070cc
 COMPETITION = 'paddy-disease-classification'
@@ -44,6 +44,7 @@ class _Failed(Exception): pass
 
 def _from_kaggle(cache):
     "What `kagglehub` has or can download; the reason in a learner's words if it cannot."
+    if on_kaggle(): raise _Failed('not asked, since a Kaggle notebook has its data attached: add the competition under Input')
     os.environ.setdefault('KAGGLEHUB_CACHE', str(cache))
     import logging, requests
     try:
@@ -65,6 +66,7 @@ def _from_kaggle(cache):
     except requests.RequestException: reason = 'no connection to Kaggle' + ('' if known else ', and no Kaggle token')
     except (BackendError, KaggleEnvironmentError) as error: reason = f'Kaggle answered: {error}'
     except (DataCorruptionError, OSError, EOFError, ValueError) as error: reason = f'the download is damaged or cannot be written ({error})'
+    except Exception as error: reason = f'it failed ({type(error).__name__}: {error})'  # CredentialError, NotFoundError: older ones do not have all of them
     raise _Failed(reason)
 
 # %% ../nbs/backstage/images.ipynb #cad09476

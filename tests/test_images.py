@@ -155,6 +155,22 @@ def test_without_kagglehub(learner, monkeypatch):
     assert here.name == 'stand-in leaves' and 'kagglehub: it is not installed' in here.note and 'add the competition under Input' in here.note
 
 
+@pytest.mark.parametrize('kind', ['CredentialError', 'NotFoundError', 'ColabEnvironmentError', 'UserCancelledError'])
+def test_whatever_kagglehub_raises_is_a_reason(strict, monkeypatch, kind):
+    import kagglehub
+    def fails(*args, **kwargs): raise getattr(kagglehub.exceptions, kind)('no secret')
+    monkeypatch.setattr(kagglehub, 'competition_download', fails)
+    with pytest.raises(DataUnavailable, match=rf'kagglehub: it failed \({kind}: no secret\)'): paddy()
+
+
+def test_on_kaggle_the_competition_is_asked_for_under_input(strict, monkeypatch):
+    "kagglehub would wait for ever for a mount that never comes."
+    import kagglehub
+    monkeypatch.setenv('KAGGLE_KERNEL_RUN_TYPE', 'Interactive')
+    monkeypatch.setattr(kagglehub, 'competition_download', lambda *args, **kwargs: pytest.fail('kagglehub was called'))
+    with pytest.raises(DataUnavailable, match='add the competition under Input'): paddy()
+
+
 class Kaggle(BaseHTTPRequestHandler):
     "Answers every request with the competition's archive, or with the fault it was given."
     def do_GET(self):

@@ -1,5 +1,5 @@
 "The learner's switches: what is accepted, what is refused and in which words, and what an import may cost."
-import builtins, io, os, subprocess, sys
+import builtins, io, os, subprocess, sys, tempfile
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ROOT = Path(helpers.__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def bare(tmp_path, monkeypatch):
     "An empty working folder, and none of the environment variables that the package reads."
-    for name in ('HELPERS_SETTINGS', 'HELPERS_DATA', 'HELPERS_QUIET'): monkeypatch.delenv(name, raising=False)
+    for name in ('HELPERS_SETTINGS', 'HELPERS_DATA', 'HELPERS_QUIET', 'KAGGLE_KERNEL_RUN_TYPE'): monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -73,6 +73,14 @@ def test_values_are_read(write, tmp_path):
     path.write_text('[learner]\n')  # read afresh: an edit needs no restart
     found = settings()
     assert (found.offline, found.seed, found.device, found.size, found.pick(1, 2)) == ('allow-stand-in', 42, 'auto', 'quick', 1)
+
+
+def test_on_kaggle_the_cache_is_no_output(write, tmp_path, monkeypatch):
+    "The working folder is kept as the notebook's output there, and may hold neither many nor deep folders."
+    write('[learner]\n')
+    monkeypatch.setenv('KAGGLE_KERNEL_RUN_TYPE', 'Batch')
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path/'temporary'))
+    assert settings().cache.is_relative_to(tmp_path/'temporary') and settings().root == tmp_path
 
 
 def test_byte_order_mark_is_no_obstacle(write):
