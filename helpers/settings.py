@@ -55,12 +55,12 @@ class Settings:
 def _read(path):
     parser = configparser.ConfigParser(interpolation=None)
     try: parser.read_string(path.read_text(encoding='utf-8-sig'), source=str(path))
-    except (OSError, configparser.Error, UnicodeDecodeError) as error: raise SettingsError(f'{path} cannot be read as settings: {error}') from None
+    except (OSError, configparser.Error, UnicodeDecodeError) as error: raise SettingsError(f'{path} cannot be read as settings: {error}. Save it as plain text in UTF-8.') from None
     return parser
 
 
 def _is_ours(path):
-    try: return path.is_file() and '[learner]' in path.read_text(encoding='utf-8', errors='replace')
+    try: return path.is_file() and b'[learner]' in path.read_bytes().replace(b'\0', b'')  # in UTF-16 each letter has a zero beside it
     except OSError: return True  # it may be: `_read` says that it cannot be read
 
 

@@ -83,6 +83,13 @@ def test_on_kaggle_the_cache_is_no_output(write, tmp_path, monkeypatch):
     assert settings().cache.is_relative_to(tmp_path/'temporary') and settings().root == tmp_path
 
 
+@pytest.mark.parametrize('encoding', ['utf-16', 'utf-16-le', 'utf-32'])
+def test_another_encoding_is_refused(tmp_path, monkeypatch, encoding):
+    "It is not passed over, though nobody named it."
+    (tmp_path/'settings.ini').write_bytes('[learner]\noffline = require-real\n'.encode(encoding))
+    refused(tmp_path/'settings.ini', 'UTF-8')
+
+
 def test_byte_order_mark_is_no_obstacle(write):
     write(b'\xef\xbb\xbf[learner]\nseed = 7\n')
     assert settings().seed == 7
