@@ -46,10 +46,11 @@ def _whole(path, checksum):
 def locate(
     name: str,  # folder of the data set, for instance 'mnist'
     files: list,  # its `RemoteFile`s
+    *also: str,  # other names that its folder may have
 ) -> tuple:  # the folder that holds them all, and 'data folder', 'cache' or 'download from …'
     "Find a data set, downloading what is missing into the cache; `DataUnavailable` with every reason if that fails."
     chosen, reasons, damaged = settings(), [], []
-    for folder, source in places(name):
+    for folder, source in places(name, *also):
         bad = [file.name for file in files if not _whole(folder/file.name, file.checksum)]
         if not bad: return folder, source
         for file in bad: reasons.append(f'{folder/file}: ' + ('damaged (wrong checksum)' if (folder/file).exists() else 'not there'))

@@ -18,7 +18,7 @@ import torch
 import helpers
 
 from .figures import Table, largest_difference
-from .front import progress_file, remember, solved
+from .front import progress_file, progress_problem, remember, solved
 from .settings import best_device, settings
 
 # %% ../nbs/backstage/exercises.ipynb #5d495c23
@@ -137,13 +137,17 @@ def check(
     kept = remember(name)
     lesson = [n for n in _EXERCISES if n[:2] == name[:2]]
     done = sum(n in solved() for n in lesson) if kept else '?'
-    print(f'{name}: solved. {done} of {len(lesson)} exercises of this lesson are done.' + ('' if kept else f' (Not remembered: {progress_file()} cannot be written.)'))
+    print(f'{name}: solved. {done} of {len(lesson)} exercises of this lesson are done.')
+    if not kept:
+        print(f'Not remembered: {progress_problem() or f"{progress_file()} cannot be written."}')
 
 
 def progress() -> Table:
     "A table of all exercises: which are solved, and when."
     _load()
     done = solved()
+    if problem := progress_problem():
+        print(problem)
     return Table(['exercise', 'what you write', 'state'], [[name, title, f'solved on {done[name]}' if name in done else 'open'] for name, (title, _) in sorted(_EXERCISES.items())])
 
 # %% ../nbs/backstage/exercises.ipynb #ebe5836e
@@ -155,6 +159,8 @@ def begin(
     _load(lesson)
     names = [name for name in _EXERCISES if name.startswith(lesson)]
     print(f'Lesson {lesson} on {best_device()}, {chosen.size} size, seed {chosen.seed}. {sum(name in solved() for name in names)} of {len(names)} exercises solved so far.')
+    if problem := progress_problem():
+        print(problem)
 
 # %% ../nbs/backstage/exercises.ipynb #1230d076
 def then_and_now(

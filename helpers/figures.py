@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from .front import as_text
+
 # %% ../nbs/backstage/figures.ipynb #98f65e9b
 COLORS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000']
 _STYLE = {'axes.prop_cycle': plt.cycler(color=COLORS), 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'axes.axisbelow': True,
@@ -99,7 +101,7 @@ def labelled_scatter(
             box = start, start + wide*len(label), low, low + high
             if box[0] < ax.bbox.x0 or box[1] > ax.bbox.x1 or any(box[0] < b and a < box[1] and box[2] < d and c < box[3] for a, b, c, d in taken): continue
             taken.append(box)
-            ax.annotate(label, (px, py), (side*4, up*size), textcoords='offset points', ha='left' if side > 0 else 'right', va='center', fontsize=size, color='#333333')
+            ax.annotate(label, (px, py), (side*4, up*size), textcoords='offset points', parse_math=False, ha='left' if side > 0 else 'right', va='center', fontsize=size, color='#333333')
             break
     return ax
 
@@ -125,7 +127,7 @@ def image_grid(
     for n, ax in enumerate(grid.flat):
         ax.axis('off')
         if n < len(pictures): ax.imshow(pictures[n], **how)
-        if titles is not None and n < len(pictures): ax.set_title(str(titles[n]), fontsize=8, pad=2)
+        if titles is not None and n < len(pictures): ax.set_title(str(titles[n]), fontsize=8, pad=2, parse_math=False)
     if title: grid.flat[0].figure.suptitle(title, fontsize=11)
     return grid
 
@@ -162,14 +164,18 @@ def live(
     return ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), image])
 
 # %% ../nbs/backstage/figures.ipynb #a3fc5824
+def _one_line(cell): return ' '.join(str(cell).splitlines())
+
+
 class Table:
     "Rows of cells with named columns; shows itself as a table wherever it is displayed."
     def __init__(self, columns: list, rows: list):
-        self.columns, self.rows = list(columns), [[str(cell) for cell in row] for row in rows]
+        self.columns = [_one_line(name) for name in columns]
+        self.rows = [[_one_line(cell) for cell in row] for row in rows]
 
     def _repr_markdown_(self):
-        line = lambda cells: '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |'
-        return '\n'.join([line(self.columns), line(['---']*len(self.columns)), *map(line, self.rows)])
+        rows = [self.columns, ['---']*len(self.columns), *self.rows]
+        return '\n'.join('| ' + ' | '.join(map(as_text, row)) + ' |' for row in rows)
 
     def __repr__(self):
         widths = [max(map(len, column)) for column in zip(self.columns, *self.rows)]

@@ -9,7 +9,7 @@ __all__ = ['ROOT', 'VERDICTS', 'slug', 'headings', 'title', 'lessons', 'claims',
            'glossary_page', 'refresh_pages']
 
 # %% ../nbs/backstage/pages.ipynb #93239382
-import json, re
+import html, json, re
 from collections import Counter
 from pathlib import Path
 
@@ -64,7 +64,10 @@ def claims(
         for output in cell.outputs:
             if text := output.get('data', {}).get('text/markdown'):
                 rows = [[part.strip().replace('\\|', '|') for part in re.split(r'(?<!\\)\|', line)[1:-1]] for line in text.splitlines()]
-                return cell.id, [dict(zip(rows[0], row)) for row in rows[2:]]
+                rows = [dict(zip(rows[0], row)) for row in rows[2:]]
+                for row in rows:  # a name, not Markdown
+                    row['checked in'] = html.unescape(re.sub(r'\\([*_~|$(])', r'\1', row['checked in']))
+                return cell.id, rows
     raise ValueError(f'{title(notebook)}: no stored output of then_and_now([...]). Run the lesson and save it.')
 
 

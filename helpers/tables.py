@@ -79,8 +79,8 @@ def stand_in_incomes(
                choose(White=17, Black=2, Other=1), sex, gain, loss, hours, choose(United_States=18, Mexico=1, Germany=1)]
     people = pd.DataFrame(dict(zip(_COLUMNS, columns))).assign(high=high)
     unknown = rng.random(n) < .055
-    people.loc[unknown, ['workclass', 'occupation']] = None
-    people.loc[rng.random(n) < .02, 'native-country'] = None
+    people.loc[unknown, ['workclass', 'occupation']] = np.nan  # pandas 2 would keep a None, and texts do not sort with it
+    people.loc[rng.random(n) < .02, 'native-country'] = np.nan
     return Incomes(people[:4_000], people[4_000:].reset_index(drop=True), 'stand-in incomes', 'drawn from a planted rule', note)
 
 # %% ../nbs/backstage/tables.ipynb #b8cd0885
@@ -117,12 +117,19 @@ def _states():
 
 # %% ../nbs/backstage/tables.ipynb #890ee937
 def _locate_sales():
-    "Folder, source and file name: the cut to 100 shops, else Kaggle's own file beside the other two."
-    try: return *locate('rossmann', _ROSSMANN), _ROSSMANN[0].name
+    "Paths of sales, shops and states, and the source: the cut to 100 shops, else Kaggle's own two files and the states."
+    cut, store, states = [file.name for file in _ROSSMANN]
+    names = 'rossmann', 'rossmann-store-sales'  # the second is that of the competition, attached to a Kaggle notebook
+    try:
+        folder, source = locate(names[0], _ROSSMANN, names[1])
+        return folder/cut, folder/store, folder/states, source
     except DataUnavailable:
         with suppress(DataUnavailable):
-            folder, source = locate('rossmann', _ROSSMANN[1:])
-            if (folder/'train.csv').is_file(): return folder, f'{source}; the 100 largest stores of train.csv, whose checksum is not known', 'train.csv'
+            folder, source = locate(names[0], _ROSSMANN[1:2], names[1])
+            other, _ = locate(names[0], _ROSSMANN[2:], names[1])  # they may lie in another folder: they are not Kaggle's
+            if (folder/'train.csv').is_file():
+                source = f'{source}; the 100 largest stores of train.csv, whose checksum is not known'
+                return folder/'train.csv', folder/store, other/states, source
         raise
 
 
@@ -138,15 +145,15 @@ def _read_sales(path):
 
 def stores() -> Stores:
     "The Rossmann sales from the data folder or the cache, else a stand-in, as `settings.ini` allows; nothing is downloaded."
-    try: folder, source, file = _locate_sales()
+    try: sales_file, store_file, states_file, source = _locate_sales()
     except DataUnavailable as error:
         if settings().offline == 'require-real': raise
         shops = stand_in_stores(note=str(error))
         print(f'{shops}. The Rossmann sales were not to be had; `.note` says why and where to put them.')
         return shops
-    store = pd.read_csv(folder/'store.csv', index_col='Store').rename_axis('store')
-    states = pd.read_csv(folder/'store_states.csv', index_col='Store').rename_axis('store').State.rename('state')
-    shops = Stores(_read_sales(folder/file), store, states, _states(), 'Rossmann', source)
+    store = pd.read_csv(store_file, index_col='Store').rename_axis('store')
+    states = pd.read_csv(states_file, index_col='Store').rename_axis('store').State.rename('state')
+    shops = Stores(_read_sales(sales_file), store, states, _states(), 'Rossmann', source)
     print(shops)
     return shops
 
@@ -180,5 +187,5 @@ def stand_in_stores(
     again = rng.random(n) < .5
     store = pd.DataFrame({'StoreType': rng.choice(list('abcd'), n), 'Assortment': rng.choice(list('abc'), n), 'CompetitionDistance': np.round(rng.lognormal(7.5, 1, n), -1), 'CompetitionOpenSinceMonth': rng.integers(1, 13, n).astype(float),
                           'CompetitionOpenSinceYear': rng.integers(1995, 2015, n).astype(float), 'Promo2': again.astype(int), 'Promo2SinceWeek': np.where(again, rng.integers(1, 53, n), np.nan),
-                          'Promo2SinceYear': np.where(again, rng.integers(2009, 2014, n), np.nan), 'PromoInterval': np.where(again, 'Jan,Apr,Jul,Oct', None)}, ids)
+                          'Promo2SinceYear': np.where(again, rng.integers(2009, 2014, n), np.nan), 'PromoInterval': pd.Series('Jan,Apr,Jul,Oct', ids).where(again)}, ids)
     return Stores(table[_SALES], store, states, place, 'stand-in stores', 'drawn from planted factors', truth, note)

@@ -49,3 +49,14 @@ def noise(notebook):
 def pixels(data):
     "A picture file's bytes as numbers [height, width, 3]."
     return np.asarray(Image.open(io.BytesIO(data)).convert('RGB')).astype(int)
+
+
+def hold(monkeypatch):
+    "From now on the file of progress exists and cannot be read: a virus scanner holds it."
+    for way in ('read_bytes', 'read_text'):
+        def held(path, *args, _read=getattr(Path, way), **kwargs):
+            if path.name == 'progress.json':
+                raise PermissionError(13, 'Permission denied')
+            return _read(path, *args, **kwargs)
+
+        monkeypatch.setattr(Path, way, held)

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import torch
-from common import LESSONS, ROOT
+from common import LESSONS, ROOT, hold
 from wrong_answers import WRONG
 
 import helpers.exercises as exercises
-from helpers.exercises import Hint, check, exercise, judge, progress, then_and_now
+from helpers.exercises import Hint, begin, check, exercise, judge, progress, then_and_now
 
 
 def folded_solutions():
@@ -117,6 +117,29 @@ def test_unwritable_progress_is_said(learner, capsys):
     (learner/'data').write_text('a file where the folder should be')
     check('01-largest-rate', 2/5032.58)
     assert 'solved' in (said := capsys.readouterr().out) and 'Not remembered' in said
+
+
+def test_unreadable_progress_is_said(learner, capsys, monkeypatch):
+    check('01-largest-rate', 2/5032.58)
+    hold(monkeypatch)
+    capsys.readouterr()
+    check('01-largest-rate', 2/5032.58)
+    assert 'Not remembered: ' in (said := capsys.readouterr().out) and 'progress.json cannot be read now' in said
+    progress()
+    assert 'progress.json cannot be read now' in capsys.readouterr().out
+
+
+def test_damaged_progress_is_said_when_a_lesson_begins(learner, capsys):
+    (learner/'data').mkdir()
+    (learner/'data'/'progress.json').write_text('{"01-update": "2026-01-31",}')
+    begin('01')
+    assert 'progress.json is damaged' in capsys.readouterr().out
+
+
+def test_misspelt_settings_do_not_hide_the_verdict(learner, capsys):
+    (learner/'settings.ini').write_text('[learner]\nsede = 1\n')
+    check('01-largest-rate', 2/5032.58)
+    assert '01-largest-rate: solved.' in (said := capsys.readouterr().out) and 'unknown key: sede' in said
 
 
 def test_hint_is_printed(learner, capsys):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 import helpers.images
 from helpers.data import DataUnavailable, paddy
@@ -156,6 +156,22 @@ def test_without_kagglehub(learner, monkeypatch):
     assert here.name == 'stand-in leaves' and 'kagglehub: it is not installed' in here.note and 'add the competition under Input' in here.note
 
 
+@pytest.mark.parametrize('kind', ['CredentialError', 'NotFoundError', 'ColabEnvironmentError', 'UserCancelledError'])
+def test_whatever_kagglehub_raises_is_a_reason(strict, monkeypatch, kind):
+    import kagglehub
+    def fails(*args, **kwargs): raise getattr(kagglehub.exceptions, kind)('no secret')
+    monkeypatch.setattr(kagglehub, 'competition_download', fails)
+    with pytest.raises(DataUnavailable, match=rf'kagglehub: it failed \({kind}: no secret\)'): paddy()
+
+
+def test_on_kaggle_the_competition_is_asked_for_under_input(strict, monkeypatch):
+    "kagglehub would wait for ever for a mount that never comes."
+    import kagglehub
+    monkeypatch.setenv('KAGGLE_KERNEL_RUN_TYPE', 'Interactive')
+    monkeypatch.setattr(kagglehub, 'competition_download', lambda *args, **kwargs: pytest.fail('kagglehub was called'))
+    with pytest.raises(DataUnavailable, match='add the competition under Input'): paddy()
+
+
 class Kaggle(BaseHTTPRequestHandler):
     "Answers every request with the competition's archive, or with the fault it was given."
     def do_GET(self):
@@ -275,6 +291,63 @@ def test_large_photographs_stay_sharp(tmp_path, learner):
     small = decoded([tmp_path/'large.jpg'], (64, 64))[0][0].permute(1, 2, 0).numpy().astype(int)
     whole = np.asarray(Image.open(tmp_path/'large.jpg').convert('RGB').resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
     assert abs(small - whole).mean() < 2
+
+
+@pytest.mark.parametrize('method', helpers.images.METHODS)
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('kind', ['png', 'jpg'])
+def test_pictures_stand_upright(tmp_path, learner, kind, orientation, method):
+    "As Pillow's `exif_transpose` turns them, however the camera was held."
+    path, exif = tmp_path/f'turned.{kind}', Image.Exif()
+    exif[0x0112] = orientation
+    rough = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
+    Image.fromarray(rough).resize((35, 25), Image.Resampling.BICUBIC).save(path, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(path)).convert('RGB')
+    make = {'squish': Image.Image.resize, 'crop': ImageOps.fit, 'pad': ImageOps.pad}[method]
+    wanted = np.asarray(make(upright, (24, 32), Image.Resampling.BILINEAR))
+    assert (decoded([path], (32, 24), method)[0][0].permute(1, 2, 0).numpy() == wanted).all()
+
+
+@pytest.mark.parametrize('orientation', [1, 6])
+def test_large_turned_photographs_stay_sharp(tmp_path, learner, orientation):
+    "The reduced size at which a JPEG is read is large enough for the turned picture, too."
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    rough = np.random.default_rng(0).integers(0, 255, (8, 32, 3), np.uint8)
+    Image.fromarray(rough).resize((640, 160), Image.Resampling.BICUBIC).save(tmp_path/'large.jpg', quality=95, exif=exif)
+    size = (32, 128) if orientation == 1 else (128, 32)
+    small = decoded([tmp_path/'large.jpg'], size)[0][0].permute(1, 2, 0).numpy().astype(int)
+    upright = ImageOps.exif_transpose(Image.open(tmp_path/'large.jpg'))
+    whole = np.asarray(upright.resize(size[::-1], Image.Resampling.BILINEAR)).astype(int)
+    assert abs(small - whole).mean() < 4
+
+
+@pytest.mark.parametrize('exif', [b'Exif\0\0no tags', b'Exif\0\0II*\0\x08\0\0\0\xff\xff'])
+@pytest.mark.filterwarnings('ignore:Corrupt EXIF data')
+def test_damaged_exif_data_are_passed_over(tmp_path, learner, exif):
+    Image.new('RGB', (16, 8), 'red').save(tmp_path/'red.jpg', exif=exif)
+    pictures, good = decoded([tmp_path/'red.jpg'], (8, 16))
+    assert good.all() and pictures[0, 0].min() > 250
+
+
+@pytest.mark.parametrize('kind, order', [('png', '<u2'), ('tiff', '<u2'), ('tiff', '>u2')])
+def test_sixteen_bits_are_scaled(tmp_path, learner, kind, order):
+    grey = np.linspace(0, 65535, 256).reshape(16, 16)
+    Image.fromarray(grey.astype(order)).save(tmp_path/f'grey.{kind}')
+    picture = decoded([tmp_path/f'grey.{kind}'], (16, 16))[0][0].numpy()
+    assert abs(picture - grey/257).max() <= 1 and (picture[0] == picture[2]).all()
+
+
+def test_the_first_versions_cache_is_not_served(tmp_path, learner):
+    import hashlib, json
+    write_picture(path := tmp_path/'a.png')
+    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns)]
+    key = hashlib.sha256(json.dumps([stats, (8, 8), 'squish']).encode()).hexdigest()[:16]
+    folder = learner/'data'/'cache'/'decoded'
+    folder.mkdir(parents=True)
+    np.save(folder/f'squish-8x8-{key}.npy', np.zeros((1, 8, 8, 3), np.uint8))
+    (folder/f'{key}.json').write_text('[true]')
+    assert decoded([path], (8, 8))[0].max() > 0
 
 
 # Look-alikes

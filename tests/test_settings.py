@@ -1,5 +1,5 @@
 "The learner's switches: what is accepted, what is refused and in which words."
-import builtins, io, sys
+import builtins, io, sys, tempfile
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from helpers.settings import CHOICES, DEFAULTS, SettingsError, best_device, inte
 @pytest.fixture(autouse=True)
 def bare(tmp_path, monkeypatch):
     "An empty working folder, and none of the environment variables that the package reads."
-    for name in ('HELPERS_SETTINGS', 'HELPERS_DATA', 'HELPERS_QUIET'): monkeypatch.delenv(name, raising=False)
+    for name in ('HELPERS_SETTINGS', 'HELPERS_DATA', 'HELPERS_QUIET', 'KAGGLE_KERNEL_RUN_TYPE'): monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -67,6 +67,21 @@ def test_values_are_read(write, tmp_path):
     path.write_text('[learner]\n')  # read afresh: an edit needs no restart
     found = settings()
     assert (found.offline, found.seed, found.device, found.size, found.pick(1, 2)) == ('allow-stand-in', 42, 'auto', 'quick', 1)
+
+
+def test_on_kaggle_the_cache_is_no_output(write, tmp_path, monkeypatch):
+    "The working folder is kept as the notebook's output there, and may hold neither many nor deep folders."
+    write('[learner]\n')
+    monkeypatch.setenv('KAGGLE_KERNEL_RUN_TYPE', 'Batch')
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path/'temporary'))
+    assert settings().cache.is_relative_to(tmp_path/'temporary') and settings().root == tmp_path
+
+
+@pytest.mark.parametrize('encoding', ['utf-16', 'utf-16-le', 'utf-32'])
+def test_another_encoding_is_refused(tmp_path, monkeypatch, encoding):
+    "It is not passed over, though nobody named it."
+    (tmp_path/'settings.ini').write_bytes('[learner]\noffline = require-real\n'.encode(encoding))
+    refused(tmp_path/'settings.ini', 'UTF-8')
 
 
 def test_byte_order_mark_is_no_obstacle(write):

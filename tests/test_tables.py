@@ -125,6 +125,24 @@ def test_kaggles_own_file_will_do(mine):
     assert shops.source.startswith('data folder; the 100 largest stores of train.csv, whose checksum is not known')
 
 
+@pytest.mark.parametrize('states', ['competitions/rossmann-store-sales', 'datasets/somebody/rossmann'])
+@pytest.mark.parametrize('competition', ['competitions/rossmann-store-sales', 'rossmann-store-sales'])
+def test_the_competition_attached_to_a_kaggle_notebook(small, tmp_path, monkeypatch, competition, states):
+    "It holds train.csv and store.csv; the states are another's, and attached beside it or put into the same folder."
+    monkeypatch.setenv('HELPERS_KAGGLE_INPUT', str(tmp_path/'input'))
+    put(tmp_path/'input'/competition, {'train.csv': KAGGLE.encode(), 'store.csv': ROSSMANN['store.csv']})
+    (tmp_path/'input'/states).mkdir(parents=True, exist_ok=True)
+    (tmp_path/'input'/states/'store_states.csv').write_bytes(ROSSMANN['store_states.csv'])
+    check_stores(shops := stores())
+    assert shops.source.startswith("Kaggle's input; the 100 largest stores of train.csv")
+
+
+def test_what_the_attached_competition_lacks_is_named(small, tmp_path, monkeypatch):
+    monkeypatch.setenv('HELPERS_KAGGLE_INPUT', str(tmp_path/'input'))
+    put(tmp_path/'input'/'competitions'/'rossmann-store-sales', {'train.csv': KAGGLE.encode(), 'store.csv': ROSSMANN['store.csv']})
+    assert 'rossmann-store-sales/store_states.csv: not there' in stores().note
+
+
 def test_of_many_stores_the_largest_are_kept(mine):
     rows = ''.join(f'{n},5,2015-07-31,{100*n},9,1,1,"0","1"\n' for n in range(1, 151))
     put(mine/'rossmann', {**ROSSMANN, 'train.csv': (KAGGLE.split('\n')[0] + '\n' + rows).encode()})
@@ -192,6 +210,17 @@ def test_stand_in_stores_have_the_form():
     assert set(table.stateholiday) == {'0', 'a', 'b', 'c'}
     closed = (table.dayofweek == 7) | (table.stateholiday != '0')
     assert (table.sales[closed] == 0).all() and (table.sales[~closed] > 0).all() and (table.open == ~closed).all()
+
+
+@pytest.mark.filterwarnings('ignore:The .future.infer_string')
+@pytest.mark.parametrize('make, parts', [(stand_in_incomes, ['train', 'test']), (stand_in_stores, ['sales', 'store'])])
+def test_what_is_missing_is_nan_in_every_pandas(make, parts):
+    "Columns of objects, which pandas 2 makes of texts, keep a None; and None does not sort with texts."
+    with pd.option_context('future.infer_string', False):
+        made = make()
+    for part in parts:
+        values = getattr(made, part).select_dtypes('object').to_numpy().ravel().tolist()
+        assert values and None not in values
 
 
 def test_planted_factors_are_found():
