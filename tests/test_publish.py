@@ -137,6 +137,13 @@ def test_an_interrupted_run_is_taken_up(tmp_path, monkeypatch):
     assert files(tmp_path) == {"a": b"3", "b": b"3"}
 
 
+def test_a_damaged_list_removes_nothing(tmp_path):
+    write_folder(tmp_path, {"a": b"1", "b": b"1"})
+    (tmp_path / WRITTEN).write_bytes(b"\xff\x00 half a line")
+    assert write_folder(tmp_path, {"a": b"2"}) == ["a"]
+    assert files(tmp_path) == {"a": b"1", "b": b"1"}
+
+
 def test_many_are_not_all_named(tmp_path, capsys):
     for name in "abcdefg":
         (tmp_path / name).write_bytes(b"theirs")
