@@ -172,8 +172,8 @@ def write_folder(
 
     known = set()
     if (folder/WRITTEN).is_file():
-        lines = (folder/WRITTEN).read_text(encoding='utf-8').splitlines()
-        known = {tuple(line.split('  ', 1)) for line in lines}
+        text = (folder/WRITTEN).read_text(encoding='utf-8', errors='replace')
+        known = set(re.findall(r'^(\w{64})  (.+)$', text, re.M))
     new = {(_digest(content), name) for name, content in contents.items()}
     note(known | new)  # a run that is interrupted leaves no file that is not listed
     changed = []

@@ -1,5 +1,8 @@
 "The site: what stops its build, packages from npm, the settings of the published edition. (The site itself: whole/test_site.py.)"
+import io
+import shutil
 import sys
+import tarfile
 from types import SimpleNamespace
 
 import nbformat
@@ -72,6 +75,46 @@ def test_renamed_lesson_and_twin_names_stop_the_build(small_course, spoil, words
     spoil(small_course)
     with pytest.raises(SystemExit, match=words):
         site.main([])
+
+
+# --- the folder of the site
+
+def test_own_files_stay_in_the_site(small_course, tmp_path, monkeypatch, capsys):
+    "Of the last build only what nobody has changed is replaced or removed."
+    class Sphinx:
+        "It writes each page's source as the page, and two files that are not for the site."
+        statuscode = 0
+
+        def __init__(self, source, _, html, *words, **named):
+            self.source, self.html = source, html
+
+        def build(self):
+            self.html.mkdir(exist_ok=True)
+            for path in self.source.glob('*.ipynb'):
+                shutil.copy(path, (self.html/path.name).with_suffix('.html'))
+            for name in ('.buildinfo', 'objects.inv'):
+                (self.html/name).write_text('')
+
+    monkeypatch.setattr('sphinx.application.Sphinx', Sphinx)
+    with tarfile.open(tmp_path/'npm.tgz', 'w:gz') as package:
+        package.addfile(tarfile.TarInfo('package/es5/tex-svg.js'), io.BytesIO())
+    monkeypatch.setattr(site, 'npm_package', lambda name, cache: tmp_path/'npm.tgz')
+    pages = tmp_path/'_site'
+    assert site.build() == 0 and (pages/'sum.html').is_file()
+    assert not list(pages.glob('.buildinfo*')) and not (pages/'objects.inv').exists()
+    (pages/'CNAME').write_text('course.example.org')
+    mine = (pages/'sum.html').read_text(encoding='utf-8') + '<!-- mine -->'
+    (pages/'sum.html').write_text(mine, encoding='utf-8')
+    small_course.write('index.ipynb', 'index', 'A new word.')
+    (small_course.folder/'02_product.ipynb').unlink()
+    small_course.list_pages('index.ipynb', '01_sum.ipynb')
+    capsys.readouterr()
+    assert site.build() == 0
+    assert (pages/'CNAME').read_text() == 'course.example.org'
+    assert (pages/'sum.html').read_text(encoding='utf-8') == mine
+    assert 'made them: sum.html.' in capsys.readouterr().out
+    assert 'A new word.' in (pages/'index.html').read_text(encoding='utf-8')
+    assert not (pages/'product.html').exists()
 
 
 # --- packages from npm

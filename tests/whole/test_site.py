@@ -70,7 +70,6 @@ def site(tmp_path_factory):
     code, first = run(course, '-m', MAKE_DOCS)
     assert code == 0, first
     written = {path: path.stat().st_mtime_ns for path in (course/'_site').rglob('*.html')}
-    (course/'_site'/'CNAME').write_text('course.example.org')
     edit(course/'nbs'/'01_gradient_descent.ipynb', 'Somebody chose a line', 'Somebody picked a line')
     code, second = run(course, '-m', MAKE_DOCS)
     assert code == 0, second
@@ -83,12 +82,6 @@ def test_second_run_makes_only_what_changed(site):
     assert 'Somebody picked a line' in (site.folder/'gradient_descent.html').read_text(encoding='utf-8')
     anew = {path.relative_to(site.folder).as_posix() for path in site.written if path.stat().st_mtime_ns != site.written[path]}
     assert anew <= {'gradient_descent.html', 'index.html', 'search.html'}, anew  # the front page holds the sidebar
-
-
-def test_own_files_stay_in_the_site(site):
-    assert (site.folder/'CNAME').read_text() == 'course.example.org'
-    assert 'stay as they are' not in site.said[1]
-    assert not list(site.folder.rglob('.buildinfo*')) and not (site.folder/'objects.inv').exists()
 
 
 def test_page_names_are_unique_and_nbdevs_own(site):
