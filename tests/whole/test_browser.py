@@ -230,7 +230,7 @@ def progress_on_the_front_page(page):
     from playwright.sync_api import expect
     page.goto(f'lab/tree/{page.server.folder}/index.ipynb?reset&token={page.server.token}')
     rows = page.locator('.jp-Notebook tbody tr')
-    expect(rows).to_have_count(len(list((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))))
+    expect(rows).to_have_count(len(list((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))), timeout=60_000)  # JupyterLab starts anew
     expect(rows.nth(0)).to_contain_text('1\u00a0of\u00a04\u00a0solved')
     assert rows.nth(1).text_content().split()[-2:] == ['100', '3']  # minutes, and exercises: none is solved
     page.locator('.jp-Notebook').get_by_role('link', name='Keeping weights small').click()
