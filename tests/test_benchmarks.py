@@ -174,13 +174,13 @@ def plants(monkeypatch):
     return found
 
 
-def stop_after(count, function):
-    "The function, and Ctrl-C in place of its next call."
+def stop_after(count, function, error=KeyboardInterrupt):
+    "The function, and after so many calls Ctrl-C, or another error, in place of the next."
     calls = itertools.count()
 
     def stopped(*arguments):
         if next(calls) == count:
-            raise KeyboardInterrupt
+            raise error
         return function(*arguments)
 
     return stopped
@@ -203,7 +203,7 @@ def test_the_study_of_targets_goes_on(plants, tmp_path, monkeypatch, capsys):
     with pytest.raises(KeyboardInterrupt):
         multitarget.main()
     assert len(read(path)) == 4
-    monkeypatch.setattr(multitarget, "run", stop_after(2, fake))
+    monkeypatch.setattr(multitarget, "run", stop_after(2, fake, AssertionError("a third net")))
     capsys.readouterr()
     multitarget.main()
     rows = read(path)
@@ -531,7 +531,7 @@ def test_the_gpu_study_goes_on(pretend_cuda, monkeypatch, tmp_path, capsys):
         patch.setattr(gpu.time, "monotonic", lambda: next(clock))
         gpu.main([*words, "--minutes", "2"])
     assert capsys.readouterr().out.endswith("2 minutes are over after 2 of 5 rows.\n")
-    monkeypatch.setattr(gpu, "measure", stop_after(3, measure))
+    monkeypatch.setattr(gpu, "measure", stop_after(3, measure, AssertionError("a fourth row")))
     gpu.main(words)
     rows = read(path)
     assert [(row["model"], row["height"], row["accum"], row["out_of_memory"]) for row in rows] == [
