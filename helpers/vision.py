@@ -10,7 +10,6 @@ __all__ = ['layout_of', 'Pool', 'Head', 'head_for', 'Net', 'augmented', 'normali
 
 # %% ../nbs/10_fine_tuning.ipynb #96732980
 import json
-from textwrap import shorten
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +17,8 @@ from torch import nn
 
 from .settings import best_device
 from .train import Batches, History, accuracy, fit, one_cycle
-from .weights import (WeightsUnavailable, check_options, pretrained_body, read_net,
-                             small_body, weights)
+from .weights import (WeightsUnavailable, check_options, must_fit, pretrained_body,
+                             read_net, small_body, weights)
 
 # %% ../nbs/10_fine_tuning.ipynb #880922bc
 def layout_of(
@@ -251,12 +250,9 @@ def load_net(
 ) -> Net:  # in evaluation mode, with `labels`
     "The net as it was saved; `ValueError` if the file holds something else."
     about, state = read_net(path)
-    try:
+    with must_fit(path):
         size = tuple(about['size'])
         net = Net(about['arch'], about['classes'], size, pretrained=False, **about['options'])
         net.load_state_dict(state)
-    except Exception as error:
-        reason = shorten(str(error), 300)  # in one line
-        raise ValueError(f'{path} does not fit the net that it names ({reason}).') from error
     net.labels, net.mean, net.std = about['labels'], tuple(about['mean']), tuple(about['std'])
     return net.eval()
