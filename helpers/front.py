@@ -83,8 +83,9 @@ def _alone(path):
 
 def _put_aside(path, reason):
     "Rename a damaged file, and say so; no earlier one is written over."
-    names = (f'{path.stem}.damaged{number}{path.suffix}' for number in itertools.chain([''], itertools.count(2)))
-    aside = next(path.with_name(name) for name in names if not path.with_name(name).exists())
+    numbers = itertools.chain([''], itertools.count(2))
+    names = (path.with_name(f'{path.stem}.damaged{number}.json') for number in numbers)
+    aside = next(name for name in names if not name.exists())
     path.rename(aside)
     print(f'{path} was damaged ({reason}). It is kept as {aside.name}, and a new one is begun.')
 
@@ -116,8 +117,9 @@ def remember(
     return True
 
 # %% ../nbs/backstage/front.ipynb #54b8a335
-_MARKS = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;', '[': '&#91;', ']': '&#93;', '`': '&#96;',
-                        '*': r'\*', '_': r'\_', '~': r'\~', '|': r'\|', '\\': '<span>&#92;</span>'})
+_MARKS = str.maketrans({
+    '&': '&amp;', '<': '&lt;', '>': '&gt;', '[': '&#91;', ']': '&#93;', '`': '&#96;',
+    '*': r'\*', '_': r'\_', '~': r'\~', '|': r'\|', '\\': '<span>&#92;</span>'})
 
 
 def as_text(
@@ -125,14 +127,14 @@ def as_text(
 ) -> str:  # Markdown for a cell of a table
     "Markdown that shows a text as it is; only what stands between two backticks is code."
     parts = re.split(r'(`[^`\\]+`)', ' '.join(text.splitlines()))
-    # JupyterLab looks for formulas in the finished page, too: two dollars are kept apart by an element each
+    # JupyterLab looks for formulas in the finished page, too: an element keeps two dollars apart
     dollar = r'\$' if text.count('$') == 1 else r'<span>\$</span>'
     for n, part in enumerate(parts):
         if n % 2:
             parts[n] = part.replace('|', r'\|')
             continue
         part = part.translate(_MARKS).replace('$', dollar)
-        parts[n] = part.replace('://', '&#58;//').replace('www.', 'www&#46;')  # no links
+        parts[n] = part.replace('://', '&#58;//').replace('www.', 'www&#46;')  # no link
     return ''.join(parts)
 
 

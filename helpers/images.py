@@ -44,7 +44,8 @@ class _Failed(Exception): pass
 
 def _from_kaggle(cache):
     "What `kagglehub` has or can download; the reason in a learner's words if it cannot."
-    if on_kaggle(): raise _Failed('not asked, since a Kaggle notebook has its data attached: add the competition under Input')
+    if on_kaggle():
+        raise _Failed('not asked in a Kaggle notebook: add the competition under Input')
     os.environ.setdefault('KAGGLEHUB_CACHE', str(cache))
     import logging, requests
     try:
@@ -66,7 +67,8 @@ def _from_kaggle(cache):
     except requests.RequestException: reason = 'no connection to Kaggle' + ('' if known else ', and no Kaggle token')
     except (BackendError, KaggleEnvironmentError) as error: reason = f'Kaggle answered: {error}'
     except (DataCorruptionError, OSError, EOFError, ValueError) as error: reason = f'the download is damaged or cannot be written ({error})'
-    except Exception as error: reason = f'it failed ({type(error).__name__}: {error})'  # CredentialError, NotFoundError: older ones do not have all of them
+    except Exception as error:  # CredentialError and others, which older versions lack
+        reason = f'it failed ({type(error).__name__}: {error})'
     raise _Failed(reason)
 
 # %% ../nbs/backstage/images.ipynb #cad09476
@@ -94,15 +96,17 @@ def _match(folder):
 
 # %% ../nbs/backstage/images.ipynb #38ebf4f2
 METHODS = ('squish', 'crop', 'pad')
-DECODING = 2  # part of the cached files' names: another number where pictures come out otherwise than before
+DECODING = 2  # in the names of cached files; one more when pictures come out otherwise
 
 
 def _turn(picture):
     "How the picture has to be turned to stand upright, as its EXIF data say; None where it stands so."
     from PIL import Image
-    turns = 'FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90'.split()
+    turn = Image.Transpose
+    turns = [turn.FLIP_LEFT_RIGHT, turn.ROTATE_180, turn.FLIP_TOP_BOTTOM, turn.TRANSPOSE,
+             turn.ROTATE_270, turn.TRANSVERSE, turn.ROTATE_90]
     orientation = picture.getexif().get(0x0112)
-    return Image.Transpose[turns[int(orientation) - 2]] if orientation in range(2, 9) else None
+    return turns[int(orientation) - 2] if orientation in range(2, 9) else None
 
 
 def _decode(path, size, method):
@@ -115,8 +119,9 @@ def _decode(path, size, method):
             longer = 2*max(size)
             # a JPEG can be read at a half, a quarter or an eighth of its size for less work
             picture.draft('RGB', (2*width, 2*height) if turn is None else (longer, longer))
-            if picture.mode.startswith('I'):  # 16 bits: Pillow would make white of all that is over 255
-                picture = Image.fromarray(np.clip(np.asarray(picture) >> 8, 0, 255).astype(np.uint8))
+            if picture.mode.startswith('I'):  # 16 bits, of which Pillow shows all over 255 as white
+                upper = np.clip(np.asarray(picture) >> 8, 0, 255)
+                picture = Image.fromarray(upper.astype(np.uint8))
             picture = picture.convert('RGB')
             if turn is not None: picture = picture.transpose(turn)
             if method == 'squish': picture = picture.resize((width, height), Image.Resampling.BILINEAR)

@@ -20,6 +20,7 @@ from .memory import clean_up, rescue, smallest_accum
 from .settings import settings
 from .train import History, accuracy, fit, one_cycle
 from .vision import Net, PictureBatches, fine_tune, param_groups, save_net, unfreeze
+from .weights import check_options
 
 # %% ../nbs/backstage/rice.ipynb #76e7d9e4
 def hold_back(
@@ -97,6 +98,7 @@ def _train(arch, size, item, accum, finetune, epochs, data, lr, seed, bs, valid,
         rows, held = hold_back(data, seed) if valid is None else (torch.tensor(np.setdiff1d(np.arange(len(data.y)), valid)), torch.as_tensor(valid))
         torch.manual_seed(seed)
         net = Net(arch, len(data.labels), size, **options)
+        if save: check_options(net.options, save)  # now, not after hours of training
         micro = max(1, bs//(accum*world))
         batches = PictureBatches(data.pictures[rows], data.y[rows], micro, net.size, augment=True, shuffle=True, seed=seed, mean=net.mean, std=net.std)
         held_back = PictureBatches(data.pictures[held], data.y[held], micro, net.size, mean=net.mean, std=net.std)

@@ -79,7 +79,8 @@ def stand_in_incomes(
                choose(White=17, Black=2, Other=1), sex, gain, loss, hours, choose(United_States=18, Mexico=1, Germany=1)]
     people = pd.DataFrame(dict(zip(_COLUMNS, columns))).assign(high=high)
     unknown = rng.random(n) < .055
-    people.loc[unknown, ['workclass', 'occupation']] = np.nan  # pandas 2 would keep a None, and texts do not sort with it
+    # not None: pandas 2 would keep it, and it does not sort with texts
+    people.loc[unknown, ['workclass', 'occupation']] = np.nan
     people.loc[rng.random(n) < .02, 'native-country'] = np.nan
     return Incomes(people[:4_000], people[4_000:].reset_index(drop=True), 'stand-in incomes', 'drawn from a planted rule', note)
 
@@ -119,14 +120,14 @@ def _states():
 def _locate_sales():
     "Paths of sales, shops and states, and the source: the cut to 100 shops, else Kaggle's own two files and the states."
     cut, store, states = [file.name for file in _ROSSMANN]
-    names = 'rossmann', 'rossmann-store-sales'  # the second is that of the competition, attached to a Kaggle notebook
+    names = 'rossmann', 'rossmann-store-sales'  # ours, and the competition's on Kaggle
     try:
         folder, source = locate(names[0], _ROSSMANN, names[1])
         return folder/cut, folder/store, folder/states, source
     except DataUnavailable:
         with suppress(DataUnavailable):
             folder, source = locate(names[0], _ROSSMANN[1:2], names[1])
-            other, _ = locate(names[0], _ROSSMANN[2:], names[1])  # they may lie in another folder: they are not Kaggle's
+            other, _ = locate(names[0], _ROSSMANN[2:], names[1])  # not Kaggle's: perhaps elsewhere
             if (folder/'train.csv').is_file():
                 source = f'{source}; the 100 largest stores of train.csv, whose checksum is not known'
                 return folder/'train.csv', folder/store, other/states, source

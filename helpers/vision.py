@@ -18,7 +18,8 @@ from torch import nn
 from .data import replacing
 from .settings import best_device
 from .train import Batches, History, accuracy, fit, one_cycle
-from .weights import WeightsUnavailable, small_body, weights
+from .weights import (WeightsUnavailable, check_options, must_fit, pretrained_body,
+                             read_net, small_body, weights)
 
 # %% ../nbs/10_fine_tuning.ipynb #880922bc
 def layout_of(
@@ -91,9 +92,9 @@ class Net(nn.Module):
         super().__init__()
         self.arch, self.classes, self.options, self.frozen, self.labels = arch, classes, dict(options, drop=drop), False, None
         self.size = (size, size) if isinstance(size, int) else tuple(size)
-        if pretrained: options = dict(pretrained=True, pretrained_cfg_overlay=dict(file=str(weights(arch))), **options)
         if getattr(timm.get_pretrained_cfg(arch, True), 'fixed_input_size', False): options = dict(img_size=self.size, **options)  # transformers are made for one size
-        self.body = timm.create_model(arch, num_classes=0, **options)
+        if pretrained: self.body = pretrained_body(arch, **options)
+        else: self.body = timm.create_model(arch, num_classes=0, **options)
         self.mean, self.std = self.body.pretrained_cfg['mean'], self.body.pretrained_cfg['std']
         self.head = head_for(self.body, classes, self.size, drop)
         self.to(best_device(), memory_format=torch.channels_last)
@@ -243,6 +244,7 @@ def save_net(
     "Weights, labels and preparation in one file that runs no code when it is read."
     from safetensors.torch import save_file
     if len(labels) != net.classes: raise ValueError(f'{len(labels)} labels for {net.classes} outputs: name each output once.')
+    check_options(net.options, path)
     about = dict(arch=net.arch, classes=net.classes, size=net.size, mean=net.mean, std=net.std, labels=list(labels), options=net.options)
     state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     with replacing(path) as unfinished:
@@ -253,11 +255,10 @@ def load_net(
     path,  # a file of `save_net`
 ) -> Net:  # in evaluation mode, with `labels`
     "The net as it was saved; `ValueError` if the file holds something else."
-    from safetensors import SafetensorError, safe_open
-    try:
-        with safe_open(str(path), 'pt') as file: about, state = json.loads((file.metadata() or {})['net']), {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, KeyError, ValueError): raise ValueError(f'{path} is no net of `save_net`: weights with labels and preparation in the header.') from None
-    net = Net(about['arch'], about['classes'], tuple(about['size']), pretrained=False, **about['options'])
-    net.load_state_dict(state)
+    about, state = read_net(path)
+    with must_fit(path):
+        size = tuple(about['size'])
+        net = Net(about['arch'], about['classes'], size, pretrained=False, **about['options'])
+        net.load_state_dict(state)
     net.labels, net.mean, net.std = about['labels'], tuple(about['mean']), tuple(about['std'])
     return net.eval()

@@ -1,4 +1,5 @@
 "One head for every body, freezing, layer groups, picture batches, weights and the file of a net."
+import json
 import math
 import os
 import sys
@@ -378,7 +379,145 @@ def test_what_loading_refuses(tmp_path):
     with pytest.raises(FileNotFoundError): load_net(tmp_path/'nowhere.safetensors')
 
 
+def evil(path, state=None, **changes):
+    "A file of `save_net`, with a header that somebody has changed."
+    torch.manual_seed(0)
+    net = Net('test_resnet', 3, 64, pretrained=False)
+    about = dict(arch=net.arch, classes=3, size=net.size, mean=net.mean, std=net.std, labels=['a', 'b', 'c'], options=net.options)
+    state = {name: value.contiguous() for name, value in (state or net.state_dict()).items()}
+    save_file(state, path, {'net': json.dumps(about | changes)})
+    return path
+
+
+def never(*args, **kwargs): pytest.fail('something was built')
+
+
+OPTIONS = [dict(checkpoint_path='/x/evil.pth'), dict(pretrained=True), dict(pretrained_cfg='x'), dict(pretrained_cfg_overlay={'url': 'http://127.0.0.1/x.pth'}), dict(cache_dir='//share/x'), dict(features_only=True),
+           dict(drop='/x/evil.pth'), dict(drop_rate={'a': 1}), dict(img_size=10**6), dict(depths=[2, [2, 'x']]), dict(drop_rate=float('nan')), dict(drop=-1.)]
+
+
+@pytest.mark.parametrize('options', OPTIONS, ids=lambda options: str(options)[1:40])
+def test_options_of_a_file_are_known_numbers(tmp_path, monkeypatch, options):
+    "timm would read other files, ask the network or fill the memory; nothing is built."
+    path = evil(tmp_path/'net.safetensors', options=options)
+    monkeypatch.setattr('timm.create_model', never)
+    with pytest.raises(ValueError, match=f'net.safetensors: .* may not hold {list(options)[0]} '): load_net(path)
+
+
+def test_a_pickle_named_by_a_file_is_not_run(tmp_path):
+    "The whole way that an attack would go."
+    class Evil:
+        def __reduce__(self): return (open, (str(tmp_path/'it ran'), 'w'))
+    torch.save(Evil(), tmp_path/'evil.pth')
+    path = evil(tmp_path/'net.safetensors', options=dict(drop=.5, checkpoint_path=str(tmp_path/'evil.pth')))
+    with pytest.raises(ValueError, match='checkpoint_path'): load_net(path)
+    assert not (tmp_path/'it ran').exists()
+
+
+HEADERS = [dict(arch='hf-hub:x/y'), dict(arch='local-dir:/x'), dict(arch='x/test_resnet'), dict(arch=5), dict(classes=10**7), dict(classes='3'), dict(classes=0), dict(labels=['a', 'b']), dict(labels='abc'), dict(labels=None),
+           dict(size=[10**6, 10**6]), dict(size=[64]), dict(size=64), dict(size=['64', '64']), dict(size=[0, 64]), dict(mean=None), dict(mean=[.5, .5]), dict(std=['a', 'b', 'c']), dict(options=None), dict(options=[])]
+
+
+@pytest.mark.parametrize('changes', HEADERS, ids=lambda changes: str(changes)[1:40])
+def test_the_header_is_looked_at_before_anything_is_built(tmp_path, monkeypatch, changes):
+    path = evil(tmp_path/'net.safetensors', **changes)
+    monkeypatch.setattr('timm.create_model', never)
+    with pytest.raises(ValueError, match='net.safetensors is no net of'): load_net(path)
+
+
+def test_a_header_that_lacks_something(tmp_path, monkeypatch):
+    state = load_file(evil(tmp_path/'net.safetensors'))
+    monkeypatch.setattr('timm.create_model', never)
+    for text in ('{}', '[]', 'no JSON', '['*100_000, '{"arch": "test_resnet"}'):
+        save_file(state, tmp_path/'net.safetensors', {'net': text})
+        with pytest.raises(ValueError, match='net.safetensors is no net of'): load_net(tmp_path/'net.safetensors')
+
+
+@pytest.mark.parametrize('changes', [dict(arch='test_vit'), dict(arch='mobilenetv2_050'), dict(options=dict(depth=2)), dict(options=dict(layers=[1, 1, 1, 0]))])
+def test_weights_that_do_not_fit_their_header(tmp_path, changes):
+    with pytest.raises(ValueError, match=r'net.safetensors does not fit the net that it names'): load_net(evil(tmp_path/'net.safetensors', **changes))
+
+
+def test_half_a_net(tmp_path):
+    path = evil(tmp_path/'net.safetensors')
+    state = load_file(path)
+    state.pop('body.conv1.0.weight')
+    with pytest.raises(ValueError, match=r'net.safetensors does not fit .*body.conv1.0.weight'): load_net(evil(path, state))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r'net.safetensors is no net of'): load_net(path)
+
+
+def test_a_net_is_not_saved_that_could_not_be_loaded(tmp_path):
+    net = Net('test_resnet', 2, 64, pretrained=False, act_layer='gelu')
+    with pytest.raises(ValueError, match='net.safetensors: .* may not hold act_layer '): save_net(net, tmp_path/'net.safetensors', ['a', 'b'])
+    assert not (tmp_path/'net.safetensors').exists()
+    net = Net('test_resnet', 2, 64, pretrained=False, drop=.2, drop_path_rate=.1)
+    save_net(net, tmp_path/'net.safetensors', ['a', 'b'])
+    assert load_net(tmp_path/'net.safetensors').options == dict(drop=.2, drop_path_rate=.1)
+
+
 # --- weights
+
+
+@pytest.fixture
+def file(learner, monkeypatch):
+    "Where the learner puts weights for test_resnet."
+    (learner/'data folder'/'weights').mkdir(parents=True)
+    monkeypatch.setenv('HELPERS_DATA', str(learner/'data folder'))
+    return learner/'data folder'/'weights'/'test_resnet.mine.safetensors'
+
+
+def resnet():
+    import timm
+    torch.manual_seed(5)
+    return timm.create_model('test_resnet').state_dict()
+
+
+def another_body():
+    import timm
+    return timm.create_model('test_efficientnet').state_dict()
+
+
+OTHERS = {
+    'ten tensors': lambda: dict(list(resnet().items())[:10]), 'one is missing': lambda: {name: value for name, value in resnet().items() if name != 'layer4.0.bn2.running_mean'},
+    'backbone.': lambda: {f'backbone.{name}': value for name, value in resnet().items()}, 'model.': lambda: {f'model.{name}': value for name, value in resnet().items()},
+    'another body': another_body, 'a net of save_net': lambda: Net('test_resnet', 3, 64, pretrained=False).state_dict(), 'nothing': dict,
+    'another shape': lambda: resnet() | {'layer4.0.bn2.weight': torch.zeros(1)}}
+
+
+@pytest.mark.parametrize('kind', OTHERS)
+def test_another_nets_weights_are_refused(file, kind):
+    "Never a body that is random, or random in part."
+    save_file({name: value.contiguous() for name, value in OTHERS[kind]().items()}, file)
+    with pytest.raises(ValueError, match='test_resnet.mine.safetensors (lacks|does not fit)') as caught: Net('test_resnet', 3, 64)
+    assert 'remove the file' in str(caught.value) and '\n' not in str(caught.value)
+
+
+NO_WEIGHTS = {'a pointer': b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n', 'a page': b'<!DOCTYPE html><html><body>404</body></html>', 'nothing': b'', 'zeros': bytes(100)}
+
+
+@pytest.mark.parametrize('kind', [*NO_WEIGHTS, 'half of it'])
+def test_what_is_no_file_of_weights_is_named(file, kind):
+    save_file(resnet(), file)
+    file.write_bytes(NO_WEIGHTS.get(kind, file.read_bytes()[:file.stat().st_size//2]))
+    with pytest.raises(ValueError, match='test_resnet.mine.safetensors is no safetensors file'): Net('test_resnet', 3, 64)
+
+
+def test_wrong_options_are_not_the_files_fault(file):
+    save_file(resnet(), file)
+    with pytest.raises(TypeError, match='no_such_option'): Net('test_resnet', 3, 64, no_such_option=1)
+
+
+def test_weights_of_another_size_still_fit(learner, monkeypatch):
+    "timm resizes the table of positions before it loads it."
+    import timm
+    (learner/'weights').mkdir()
+    monkeypatch.setenv('HELPERS_DATA', str(learner))
+    source = timm.create_model('test_vit', num_classes=7).state_dict()
+    save_file(source, learner/'weights'/'test_vit.safetensors')
+    body = Net('test_vit', 3, 96).body.state_dict()
+    assert body['pos_embed'].shape != source['pos_embed'].shape
+    assert all(torch.equal(value.cpu(), source[name]) for name, value in body.items() if name != 'pos_embed')
 
 
 def test_weights_in_the_data_folder(learner, monkeypatch):
