@@ -38,4 +38,6 @@ def test_notebooks_are_clean(copy):
 
 def test_modules_are_small():
     "Learners read the package: no module longer than a few screens."
-    for path in (ROOT/'helpers').glob('[a-z]*.py'): assert len(path.read_text().splitlines()) < 300, path
+    for path in (ROOT/'helpers').glob('[a-z]*.py'):
+        if path.stem != 'bundle':  # no lesson imports it
+            assert len(path.read_text().splitlines()) < 270, path

@@ -31,17 +31,37 @@ def test_runs_on_kaggles_inputs(bundles, elsewhere, tmp_path):
 
 
 def test_workflow_makes_them_without_gigabytes(tmp_path, bundles):
-    "What its first command installs is enough for its second, and both are of few megabytes; the actions are pinned by their major version."
-    workflow = yaml.safe_load((ROOT/'.github'/'workflows'/'bundles.yml').read_text(encoding='utf-8'))
-    steps = workflow['jobs']['publish']['steps']
-    assert workflow[True] == {'push': {'branches': ['main']}} and workflow['permissions'] == {'contents': 'write'}  # `on` is a truth value in YAML
-    assert all(re.fullmatch(r'actions/[\w-]+@v\d+', step['uses']) for step in steps if 'uses' in step)
-    [install, make] = next(step['run'] for step in steps if step.get('name') == 'Make them').strip().splitlines()
-    wanted = re.fullmatch(r'pip install --constraint requirements.lock ([\w ]+)', install)[1].split()
-    assert not {'torch', 'numpy', 'ipython'} & {canonicalize_name(distribution.name) for distribution in required(wanted)}
-    python, _ = environment(tmp_path/'venv', wanted)
-    course = copy_course(tmp_path/'course')
+    "What its first command installs is enough for its second, and both are of few megabytes."
+    path = ROOT / '.github' / 'workflows' / 'bundles.yml'
+    workflow = yaml.safe_load(path.read_text(encoding='utf-8'))
+    steps = workflow['jobs']['make']['steps']
+    assert workflow[True] == {'push': {'branches': ['main']}}  # `on` is a truth value in YAML
+    [commands] = [step['run'] for step in steps if step.get('name') == 'Make them']
+    install, make = commands.strip().splitlines()
+    assert install == 'pip install --no-deps --require-hashes -r .github/bundles.lock'
+    wanted = (ROOT / '.github' / 'bundles.in').read_text().split()
+    names = {canonicalize_name(distribution.name) for distribution in required(wanted)}
+    assert not {'torch', 'numpy', 'ipython'} & names
+    lock = (ROOT / '.github' / 'bundles.lock').read_text()
+    locked = set(re.findall(r'^([a-z][\w-]*)==', lock, re.M))
+    assert names <= locked
+    python, _ = environment(tmp_path / 'venv', wanted)
+    course = copy_course(tmp_path / 'course')
     program, *words = make.split()
     assert program == 'python'
     subprocess.run([python, *words], cwd=course, check=True, env={'PATH': os.defpath})
-    assert {path.name: path.read_bytes() for path in (course/'_bundles').glob('[!.]*')} == bundles
+    made = {path.name: path.read_bytes() for path in (course / '_bundles').glob('[!.]*')}
+    assert made == bundles
+
+
+def test_workflow_hands_them_over():
+    "From the job that installs packages to the one that may write: one folder, nothing else."
+    path = ROOT / '.github' / 'workflows' / 'bundles.yml'
+    jobs = yaml.safe_load(path.read_text(encoding='utf-8'))['jobs']
+    given = jobs['make']['steps'][-1]
+    taken = jobs['publish']['steps'][1]
+    assert given['uses'].startswith('actions/upload-artifact@')
+    assert taken['uses'].startswith('actions/download-artifact@')
+    assert jobs['publish']['needs'] == 'make'
+    for step in (given, taken):
+        assert step['with']['name'] == 'bundles' and step['with']['path'] == '_bundles'
