@@ -9,9 +9,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # threads of two trainings on two
 
 import pytest
 
-pytest.register_assert_rewrite('common', 'elsewhere')
+pytest.register_assert_rewrite('shared', 'elsewhere')
 
-from common import LESSONS, ROOT, closed_port, missing  # noqa: F401
+from shared import LESSONS, ROOT, closed_port, missing  # noqa: F401
 
 SWITCHES = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
             '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']

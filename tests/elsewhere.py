@@ -5,7 +5,7 @@ import csv, importlib.metadata, json, os, re, subprocess, venv
 from pathlib import Path
 
 import nbformat
-from common import noise
+from shared import noise
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync

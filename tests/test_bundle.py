@@ -6,7 +6,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from common import LESSONS, ROOT, pixels
+from shared import LESSONS, ROOT, pixels
 from elsewhere import cell_of, check_run, notebook
 from packaging.requirements import Requirement
 from packaging.version import Version

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import sklearn.datasets
 import torch
-from common import ROOT, closed_port
+from shared import ROOT, closed_port
 from file_server import ARRAYS, FILES, FIRST, idx, md5, switches
 from sklearn.utils import Bunch
 from torchvision.datasets import MNIST

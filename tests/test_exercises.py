@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import torch
-from common import LESSONS, ROOT, hold
+from shared import LESSONS, ROOT, hold
 from wrong_answers import WRONG
 
 import helpers.exercises as exercises

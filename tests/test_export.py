@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from common import ROOT
+from shared import ROOT
 
 
 def tool(name): return str(Path(sys.executable).parent/name)

@@ -4,7 +4,7 @@ import base64, io, re
 import nbformat
 import numpy as np
 import pytest
-from common import RACE, ROOT, SOFTMAX, pixels
+from shared import RACE, ROOT, SOFTMAX, pixels
 from PIL import Image
 
 from helpers import frames
@@ -104,7 +104,8 @@ def test_digest_follows_what_the_figure_needs(tmp_path, monkeypatch):
     before = frames.cached(SOFTMAX)
     assert frames.cached(changed(SOFTMAX, tmp_path, replaced('perfect = torch.tensor([[100., 0.', 'perfect = torch.tensor([[90., 0.'))) == before
     assert frames.cached(changed(SOFTMAX, tmp_path, replaced('-2.17, -1.63, -2.75, 2.39, -.16])', '-2.17, -1.63, -2.75, 2.39, -.17])'))) != before
-    assert frames._modules('from helpers.figures import live\nimport torch') == [ROOT/'helpers'/'figures.py']
+    modules = frames._modules('from helpers.figures import live\nimport torch')
+    assert {path.name for path in modules} == {'figures.py', 'front.py', 'settings.py'}
     assert ROOT/'helpers'/'settings.py' in frames._modules('from helpers.data import points')
     with monkeypatch.context() as patch:
         patch.setattr(frames, '_modules', lambda source: [ROOT/'helpers'/'settings.py'])

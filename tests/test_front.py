@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from common import LESSONS, ROOT, hold
+from shared import LESSONS, ROOT, hold
 
 from helpers.front import FrontPage, progress_file, progress_problem, remember, solved
 

@@ -3,7 +3,7 @@ import json
 import subprocess
 import sys
 
-from common import ROOT
+from shared import ROOT
 
 CODE = '''
 import importlib, json, pkgutil, sys

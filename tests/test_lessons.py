@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from common import LESSONS, ROOT
+from shared import LESSONS, ROOT
 
 from helpers.exercises import questions, quiz_text
 from helpers.front import FrontPage

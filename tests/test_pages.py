@@ -4,7 +4,7 @@ from collections import Counter
 
 import nbformat
 import pytest
-from common import LESSONS, ROOT
+from shared import LESSONS, ROOT
 
 from helpers.pages import claims, decided, headings, lessons, place, refresh_pages, slug, then_and_now_page
 

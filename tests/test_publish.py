@@ -6,7 +6,7 @@ import sys
 
 import nbformat
 import pytest
-from common import LESSONS, ROOT
+from shared import LESSONS, ROOT
 from IPython.core.inputtransformer2 import TransformerManager
 
 from helpers import publish

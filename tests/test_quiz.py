@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from common import LESSONS, ROOT
+from shared import LESSONS, ROOT
 
 from helpers.exercises import questions, quiz, quiz_text
 

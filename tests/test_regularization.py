@@ -5,7 +5,7 @@ import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
-from common import ROOT
+from shared import ROOT
 from torch import nn
 
 from helpers.checks.lesson06 import suspect_curves

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from common import ROOT
+from shared import ROOT
 
 import helpers
 from helpers.settings import CHOICES, DEFAULTS, SettingsError, best_device, interactive, progress_bar, settings

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import yaml
-from common import ROOT
+from shared import ROOT
 from nbformat.v4 import new_markdown_cell, new_notebook, new_raw_cell
 
 from helpers import site

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from common import noise  # noqa: E402
+from shared import noise  # noqa: E402
 from elsewhere import NO_NETWORK, cell_of, run  # noqa: E402
 
 from helpers import bundle  # noqa: E402

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from common import ROOT, closed_port, copy_course
+from shared import ROOT, closed_port, copy_course
 
 from helpers import frames
 

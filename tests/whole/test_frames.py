@@ -6,7 +6,7 @@ import base64, io, json, math
 import nbformat
 import numpy as np
 import pytest
-from common import RACE, ROOT, SOFTMAX, missing, pixels
+from shared import RACE, ROOT, SOFTMAX, missing, pixels
 from PIL import Image
 
 from helpers import frames

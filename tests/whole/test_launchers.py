@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from common import ROOT, closed_port
+from shared import ROOT, closed_port
 from test_accumulate import OPTIMIZERS, net, rows
 
 from helpers.train import Batches, fit

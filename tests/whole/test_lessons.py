@@ -3,7 +3,7 @@ import re
 
 import nbformat
 import pytest
-from common import LESSONS, ROOT, noise
+from shared import LESSONS, ROOT, noise
 
 from helpers.publish import execute, printed
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from common import LESSONS, ROOT, copy_course, noise
+from shared import LESSONS, ROOT, copy_course, noise
 from elsewhere import check_run, environment, required, run
 from packaging.utils import canonicalize_name
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from common import ROOT, copy_course, missing
+from shared import ROOT, copy_course, missing
 
 from helpers import frames
 from helpers.publish import pyproject
