@@ -114,7 +114,7 @@ def deliver(epoch, pictures):
 
 
 def deliver_cold(epoch, pictures):
-    "Delete what is decoded (about a hundredth of the time), then go through an epoch."
+    "Delete what is decoded (one or two hundredths of the time), then go through an epoch."
     forget()
     deliver(epoch, pictures)
 
