@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import importlib
 import itertools
 import os
 import re
@@ -24,22 +23,13 @@ from helpers.images import decoded
 from helpers.leaves import render_paddy
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path.insert(0, str(FOLDER))
 
-
-def load(*names):
-    "The benchmarks, with the `common` of their own folder: tests may have one of that name too."
-    theirs = sys.modules.pop("common", None)
-    sys.path.insert(0, str(FOLDER))
-    try:
-        return [importlib.import_module(name) for name in names]
-    finally:
-        sys.path.remove(str(FOLDER))
-        sys.modules.pop("common", None)
-        if theirs is not None:
-            sys.modules["common"] = theirs
-
-
-common, gpu, images, multitarget, rice = load("common", "gpu", "images", "multitarget", "rice")
+import common  # noqa: E402
+import gpu  # noqa: E402
+import images  # noqa: E402
+import multitarget  # noqa: E402
+import rice  # noqa: E402
 
 
 def read(path):
