@@ -8,10 +8,10 @@ help:
 	@echo 'make test     run the tests                     PYTEST_FLAGS="-k 02"'
 	@echo 'make test-all run all tests: whole lessons, browsers, several processes too'
 	@echo 'make run      run every lesson without a browser, and print a table'
-	@echo 'make bundle   write each lesson as one file for Kaggle and Colab, and the flashcards, into _bundles/'
-	@echo 'make clean-copies   write the lessons without outputs and solutions, for classes, into _clean/'
+	@echo 'make bundle   write each lesson as one file, and flashcards, to _bundles/'
+	@echo 'make clean-copies   write the lessons without outputs and answers to _clean/'
 	@echo 'make docs     build the site that needs no network, in _site/'
-	@echo 'make bench    run the measurements in benchmarks/'
+	@echo 'make bench    run the measurements in benchmarks/   BENCH_FLAGS="--full"'
 	@echo 'make export   export the notebooks to helpers/ and clean them'
 	@echo
 	@echo 'Another Python (3.10 to 3.14): make lab PYTHON=python3.11'
@@ -39,7 +39,7 @@ docs:
 	@$(PYTHON) bootstrap.py docs
 
 bench:
-	@$(PYTHON) bootstrap.py bench
+	@$(PYTHON) bootstrap.py bench $(BENCH_FLAGS)
 
 export:
 	@$(PYTHON) bootstrap.py export
