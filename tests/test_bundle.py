@@ -448,6 +448,7 @@ def test_anki_reads_every_question(collection, bundles, tmp_path):
     assert bundles['flashcards.csv'].decode().splitlines()[:6] == ['#separator:Comma', '#html:true', '#notetype:Basic', "#deck:What's Inside a Neural Net?", '#columns:Front,Back,Tags', '#tags column:3']
     asked = {path.stem: json.loads((ROOT/'data'/'quiz'/f'{path.name[:2]}.json').read_text(encoding='utf-8')) for path in LESSONS}
     total = sum(map(len, asked.values()))
+    collection.decks.id("What's Inside a Neural Net?")  # made; Anki before 25.05 does not make it by itself
     log = imported_by_anki(collection, tmp_path/'flashcards.csv')
     assert len(log.new) == collection.note_count() == collection.card_count() == total == 124
     again = imported_by_anki(collection, tmp_path/'flashcards.csv')
