@@ -37,8 +37,25 @@ GRID = {
 }
 
 # %% ../nbs/backstage/frames.ipynb #6d3c63cb
+class _Generators(ast.NodeTransformer):
+    "Lists, sets and dictionaries in one line as generators, whose variables stay inside."
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        pair = ast.Tuple([node.key, node.value], ast.Load())
+        return ast.GeneratorExp(pair, node.generators)
+
+
 def _names(source):
     "Global names that a piece of code uses, and those that it sets."
+    # From Python 3.12 on, the variables of [... for x in ...] look as if they were global.
+    source = ast.unparse(ast.fix_missing_locations(_Generators().visit(ast.parse(source))))
     used, made = set(), set()
     def visit(table):
         for name in table.get_symbols():

@@ -63,7 +63,8 @@ def environment(folder, wanted):
     "A virtual environment with links to some of the distributions here and to what they require, and to nothing else; its Python."
     venv.create(folder, symlinks=os.name != 'nt', with_pip=False)
     python = folder/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
-    [site] = map(Path, json.loads(subprocess.run([python, '-c', 'import json, site; print(json.dumps(site.getsitepackages()))'], capture_output=True, check=True).stdout))
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(subprocess.check_output([python, '-c', where], text=True).strip())
     ours, owners = {distribution.name for distribution in required(wanted)}, {}
     for distribution in importlib.metadata.distributions():
         is_ours = distribution.name in ours

@@ -289,7 +289,7 @@ def test_killed_in_the_middle(server, strict, cache):
     victim = process(server, FIRST)
     go(victim)
     end = time.time() + 30
-    while not (cache.is_dir() and any(path.stat().st_size for path in cache.glob('tmp*'))):
+    while not any(cache.glob('tmp*')):  # it may still be empty: Python writes in large pieces
         assert time.time() < end and victim.poll() is None
         time.sleep(.01)
     victim.kill()

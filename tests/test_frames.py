@@ -119,3 +119,10 @@ def test_digest_follows_what_the_figure_needs(tmp_path, monkeypatch):
 def test_nbdev_calls_it():
     from nbdev.processors import FilterDefaults
     assert frames.frames_proc in FilterDefaults().xtra_procs()
+
+
+def test_names_of_a_statement():
+    "The variables of a comprehension are its own, in every Python."
+    source = 'a = [y for y in x if z]; b = {k: [i*v for i in r] for k, v in w}; c = {d for d in a}'
+    used, made = frames._names(source)
+    assert used == {'x', 'z', 'w', 'r', 'a'} and made == {'a', 'b', 'c'}
