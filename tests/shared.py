@@ -51,11 +51,11 @@ def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)).convert('RGB')).astype(int)
 
 
-def hold(monkeypatch):
-    "From now on the file of progress exists and cannot be read: a virus scanner holds it."
+def hold(monkeypatch, name='progress.json'):
+    "From now on a file of that name exists and cannot be read: a virus scanner holds it."
     for way in ('read_bytes', 'read_text'):
         def held(path, *args, _read=getattr(Path, way), **kwargs):
-            if path.name == 'progress.json':
+            if path.name == name:
                 raise PermissionError(13, 'Permission denied')
             return _read(path, *args, **kwargs)
 

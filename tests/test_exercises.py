@@ -1,6 +1,7 @@
 "Every check accepts its folded solution, and answers each plausible mistake with the hint that fits it."
 import json
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,12 +69,26 @@ def test_nothing_written_yet():
     assert judge('01-largest-rate', ...).status == judge('01-largest-rate', None).status == 'not yet'
 
 
-def test_endless_answer_is_stopped():
-    def endless(*args):
-        while True:
-            try: pass
-            except Exception: pass
-    verdict = judge('01-update', endless, seconds=.5)
+def endless(*args):
+    while True:
+        try: len(args)
+        except Exception: pass
+
+
+def endless_and_deaf(*args):
+    while True:
+        try: pass
+        except Exception: pass
+
+
+deaf = pytest.param(endless_and_deaf, marks=pytest.mark.skipif(
+    sys.version_info < (3, 11), reason='Python 3.10 lets no other thread run beside such a loop'
+))
+
+
+@pytest.mark.parametrize('answer', [endless, deaf])
+def test_endless_answer_is_stopped(answer):
+    verdict = judge('01-update', answer, seconds=.5)
     assert verdict.status == 'not right' and 'never ends' in verdict.message
 
 

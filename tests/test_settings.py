@@ -1,11 +1,11 @@
 "The learner's switches: what is accepted, what is refused and in which words."
-import builtins, io, sys, tempfile
+import io, sys, tempfile
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 import torch
-from shared import ROOT
+from shared import ROOT, hold
 
 import helpers
 from helpers.settings import CHOICES, DEFAULTS, SettingsError, best_device, interactive, progress_bar, settings
@@ -152,10 +152,7 @@ def test_file_that_is_no_settings_file(write, text):
 def test_file_that_may_not_be_read(write, monkeypatch, named):
     path = write('[learner]\nseed = 7\n')
     if not named: monkeypatch.delenv('HELPERS_SETTINGS')
-    def closed(file, *rest, really=open, **more):
-        if str(file) == str(path): raise PermissionError(13, 'Permission denied', str(file))
-        return really(file, *rest, **more)
-    for module in (builtins, io): monkeypatch.setattr(module, 'open', closed)
+    hold(monkeypatch, path.name)
     refused(path, 'cannot be read', 'Permission denied')
 
 
