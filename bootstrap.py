@@ -30,17 +30,17 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "bootstrap.json"  # where it is, .venv is ours; with what `wanted` says, complete
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 LAB = "--LabApp.default_url=/lab/tree/index.ipynb"
-LAB += " --ServerApp.contents_manager_class=helpers.lab.CourseContents"
+LAB += " --ServerApp.contents_manager_class=helpers.course.lab.CourseContents"
 PYTEST = "python -m pytest --numprocesses=auto --dist=loadgroup"
 BENCHMARKS = sorted(path.name for path in ROOT.glob("benchmarks/*.py") if path.stem != "common")
 COMMANDS = {
     "lab": [f"python -m jupyterlab nbs {LAB}"],
     "test": [f"{PYTEST} --ignore=tests/whole"],
     "test-all": [PYTEST],
-    "run": ["python -m helpers.publish"],
-    "bundle": ["python -m helpers.bundle"],
-    "clean-copies": ["python -m helpers.bundle clean"],
-    "docs": ["python -m helpers.site"],
+    "run": ["python -m publish run"],
+    "bundle": ["python -m publish bundle"],
+    "clean-copies": ["python -m publish clean"],
+    "docs": ["python -m publish site"],
     "bench": [f"python benchmarks/{name}" for name in BENCHMARKS],
     "export": ["nbdev-export", "nbdev-clean"],
 }

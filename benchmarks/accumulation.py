@@ -3,7 +3,7 @@
 Prints `ratio accumulation_overhead MEDIAN MIN MAX`: times of an epoch, accumulated divided by
 plain, round by round, where an update waits for four batches; and
 `ratio accumulation_overhead_same_updates …`, where `accum` is the batch itself, so that both make
-as many updates and all that differs is the counting and weighting. There are two nets: lesson 02's
+as many updates and all that differs is the counting and weighting. There are two nets: lesson 03's
 (small steps: the counting shows most) and a small convolutional net. Each has a line of its own,
 and the one without a net's name repeats the worse of the two. The data are random.
 """
@@ -11,10 +11,10 @@ and the one without a net's name repeats the worse of the two. The data are rand
 import statistics
 from functools import partial
 
+import common
 import torch
 from torch import nn
 
-import common
 from helpers.optim import SGD, AdamW
 from helpers.train import Batches, fit
 
@@ -22,7 +22,7 @@ OVERHEADS = ["accumulation_overhead", "accumulation_overhead_same_updates"]
 
 
 def small():
-    "Lesson 02's net, with its number of pixels and its optimizer."
+    "Lesson 03's net, with its number of pixels and its optimizer."
     model = nn.Sequential(nn.Linear(784, 50), nn.ReLU(), nn.Linear(50, 10))
     optimizer = SGD(list(model.parameters()), 0.02, momentum=0.9)
     return model, torch.rand(20_000, 784), optimizer

@@ -22,16 +22,16 @@ import warnings
 from dataclasses import replace
 from functools import partial
 
+import common
 import psutil
 import torch
 import torch.nn.functional as F
 
-import common
-from helpers.collab import DotProduct, SVDpp, pay_per_use
-from helpers.data import movielens
+from helpers.collab import DotProduct, RatingTable, SVDpp, pay_per_use, split
+from helpers.data.films import movielens
 from helpers.optim import Adam, AdamW
-from helpers.ratings import RatingTable, split
-from helpers.train import fit, one_cycle
+from helpers.rates import one_cycle
+from helpers.train import fit
 
 # prices of factors and of biases, price of clues
 CANDIDATES = [((0.13, 0.005), 7e-4), ((0.15, 0.005), 5e-4), ((0.17, 0.005), 5e-4)]

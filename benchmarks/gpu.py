@@ -25,11 +25,10 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import common
 import timm
 import torch
 import torch.nn.functional as F
-
-import common
 
 STORE = Path(__file__).resolve().parent.parent / "data" / "gpu.csv"
 QUICK_MODELS = ["resnet26d", "convnext_tiny", "vit_tiny_patch16_224"]

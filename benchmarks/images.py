@@ -23,12 +23,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import common
 import pandas as pd
 import torch
 
-import common
-from helpers.images import decoded, paddy
-from helpers.settings import settings
+from helpers.course.settings import settings
+from helpers.data.paddy import decoded, paddy
 from helpers.vision import PictureBatches
 
 MEAN = (0.485, 0.456, 0.406)

@@ -1,7 +1,7 @@
 """One epoch of the 784-50-10 net: the course's loop beside PyTorch's and fastai's, in one run.
 
 Prints a line `ratio NAME MEDIAN MIN MAX` for each comparison of times (ours divided by theirs,
-round by round) and `value NAME MEAN MIN MAX N` for the accuracy of lesson 04's recipe after one
+round by round) and `value NAME MEAN MIN MAX N` for the accuracy of lesson 06's recipe after one
 epoch. HELPERS_DATA names the folder with MNIST.
 """
 
@@ -9,15 +9,16 @@ import statistics
 import warnings
 from functools import partial
 
+import common
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import common
-from helpers.data import mnist
+from helpers.data.digits import mnist
 from helpers.optim import Adam
-from helpers.train import Batches, evaluate, fit, linear
+from helpers.rates import linear
+from helpers.train import Batches, evaluate, fit
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -128,7 +129,7 @@ def compare_epochs(digits, rounds):
 
 
 def one_epoch_accuracies(digits, seeds):
-    "Validation accuracies of lesson 04's recipe."
+    "Validation accuracies of lesson 06's recipe."
     x, y = digits.train
     x_valid, y_valid = digits.valid
     mean = x.mean()

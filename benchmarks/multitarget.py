@@ -19,15 +19,15 @@ import time
 import warnings
 from pathlib import Path
 
+import common
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
-import common
+from helpers.data.paddy import look_alikes, paddy, thumbnails
 from helpers.ensemble import folds
-from helpers.images import look_alikes, paddy, thumbnails
-from helpers.multitarget import Classes, Number, Targets, paired_interval
+from helpers.multitarget import ClassTarget, NumberTarget, Targets, corrected_t_interval
 from helpers.train import evaluate
 from helpers.vision import Net, PictureBatches, fine_tune
 
@@ -66,9 +66,9 @@ def run(
     ages = rice.table.age.to_numpy()
     varieties = np.searchsorted(rice.varieties, rice.table.variety.to_numpy(str))
     targets = Targets(
-        disease=Classes(len(rice.labels)),
-        variety=Classes(len(rice.varieties)),
-        age=Number(ages[train].mean(), ages[train].std()),
+        disease=ClassTarget(len(rice.labels)),
+        variety=ClassTarget(len(rice.varieties)),
+        age=NumberTarget(ages[train].mean(), ages[train].std()),
     )
     y = targets.pack(disease=rice.y, variety=varieties, age=ages)
     torch.manual_seed(seed)
@@ -133,7 +133,7 @@ def report(path, arguments):
         common.print_value(f"multitarget_disease_{name}", scores[targets].tolist())
     for targets in list(VARIANTS)[1:]:
         name = targets.replace(" + ", "_")
-        gain, low, high = paired_interval(scores[targets] - scores["disease"])
+        gain, low, high = corrected_t_interval(scores[targets] - scores["disease"])
         print(f"value multitarget_gain_{name} {gain:+.4f} {low:+.4f} {high:+.4f} {len(scores)}")
 
 

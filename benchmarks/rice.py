@@ -20,6 +20,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+import common
 import numpy as np
 import pandas as pd
 import timm
@@ -29,11 +30,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-import common
-from helpers.ensemble import average, folds, interval, predict, together, tta
-from helpers.images import look_alikes, paddy, thumbnails
-from helpers.settings import best_device, settings
-from helpers.vision import Net, PictureBatches, fine_tune
+from helpers.course.settings import best_device, settings
+from helpers.data.paddy import look_alikes, paddy, thumbnails
+from helpers.ensemble import average_probabilities, bootstrap_interval, folds, merge_groups, tta
+from helpers.vision import Net, PictureBatches, fine_tune, predict
 
 STORE = Path(__file__).resolve().parent.parent / "data" / "rice.csv"
 KEY = ["net", "split", "fold", "seed", "what"]
@@ -126,7 +126,7 @@ class Study:
         table = self.rice.table
         self.days = (table.variety + " " + table.age.astype(str)).to_numpy()
         vectors = self.features(MOBILE)
-        self.groups = together(
+        self.groups = merge_groups(
             look_alikes(thumbnails(self.rice.pictures)),
             look_alikes(vectors - vectors.mean(0), 0.75),
         )
@@ -166,7 +166,7 @@ class Study:
             return torch.cat([self.probabilities(net, split, n, what) for n in range(5)])
         if what in ENSEMBLES:
             parts = [self.probabilities(arch, split, fold, ENSEMBLES[what]) for arch in RATES]
-            return average(parts)
+            return average_probabilities(parts)
         if what in NETS:
             training = "fine-tuned" if what == "TTA" else what
             name = f"{training} {net} {split} {fold}"
@@ -225,7 +225,7 @@ class Study:
         row["low"] = ""
         row["high"] = ""
         if len(set(ids)) > 1:  # a fold may hold a single day
-            _, low, high = interval(right, ids)
+            _, low, high = bootstrap_interval(right, ids)
             row["low"] = f"{low:.4f}"
             row["high"] = f"{high:.4f}"
             words = f"{low:.4f} to {high:.4f}"

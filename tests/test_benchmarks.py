@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.images import decoded
-from helpers.leaves import render_paddy
+from helpers.data.leaves import render_paddy
+from helpers.data.paddy import decoded
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(FOLDER))

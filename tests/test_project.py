@@ -18,35 +18,48 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-if sys.version_info >= (3, 11): import tomllib
-else: import tomli as tomllib
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-PYPROJECT = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))
-PROJECT = PYPROJECT['project']
-WANTED = [Requirement(line) for line in sum(PROJECT['optional-dependencies'].values(), PROJECT['dependencies'])]
-SYSTEMS = {'linux': ('Linux', 'posix', 'x86_64'), 'darwin': ('Darwin', 'posix', 'arm64'), 'win32': ('Windows', 'nt', 'AMD64')}
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+WANTED = [
+    Requirement(line)
+    for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
+]
+SYSTEMS = {
+    "linux": ("Linux", "posix", "x86_64"),
+    "darwin": ("Darwin", "posix", "arm64"),
+    "win32": ("Windows", "nt", "AMD64"),
+}
 
 
 def bounds(requirements):
     "The set of (name, bounds), which does not change when a package is listed twice."
-    return {(canonicalize_name(requirement.name), str(requirement.specifier)) for requirement in requirements}
+    return {
+        (canonicalize_name(requirement.name), str(requirement.specifier))
+        for requirement in requirements
+    }
 
 
 # --- lists of packages
 
+
 def test_conda_environment_is_that_of_pyproject():
-    listed = yaml.safe_load((ROOT/'environment.yml').read_text(encoding='utf-8'))['dependencies']
-    [from_pip] = [entry['pip'] for entry in listed if isinstance(entry, dict)]
-    from_conda = [entry.replace('pytorch', 'torch') for entry in listed if isinstance(entry, str)]
-    assert from_conda[:2] == ['python=3.11', 'pip'] and from_pip[-1] == '-e .'
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    [from_pip] = [entry["pip"] for entry in listed if isinstance(entry, dict)]
+    from_conda = [entry.replace("pytorch", "torch") for entry in listed if isinstance(entry, str)]
+    assert from_conda[:2] == ["python=3.11", "pip"] and from_pip[-1] == "-e ."
     assert bounds(map(Requirement, from_conda[2:] + from_pip[:-1])) == bounds(WANTED)
 
 
-def pins(path=ROOT / 'requirements.lock'):
+def pins(path=ROOT / "requirements.lock"):
     "Each entry of a lock: (requirement, its hashes)."
-    text = re.sub(r'^#.*\n|^\n', '', path.read_text(encoding='utf-8'), flags=re.M)
-    split = [entry.split('--hash=') for entry in text.replace('\\\n', ' ').splitlines()]
+    text = re.sub(r"^#.*\n|^\n", "", path.read_text(encoding="utf-8"), flags=re.M)
+    split = [entry.split("--hash=") for entry in text.replace("\\\n", " ").splitlines()]
     return [(Requirement(name), [value.strip() for value in hashes]) for name, *hashes in split]
 
 
@@ -56,8 +69,8 @@ def locked(python, system):
     there = default_environment()
     there.update(
         python_version=python,
-        python_full_version=f'{python}.9',
-        implementation_version=f'{python}.9',
+        python_full_version=f"{python}.9",
+        implementation_version=f"{python}.9",
         sys_platform=system,
         platform_system=platform_system,
         os_name=os_name,
@@ -67,35 +80,39 @@ def locked(python, system):
     for pin, _ in pins():
         if pin.marker and not pin.marker.evaluate(there):
             continue
-        assert pin.name not in versions, f'{pin.name} is locked twice for Python {python} on {system}'
+        assert pin.name not in versions, (
+            f"{pin.name} is locked twice for Python {python} on {system}"
+        )
         [only] = pin.specifier
-        assert only.operator == '=='
+        assert only.operator == "=="
         versions[pin.name] = only.version
     return versions
 
 
-@pytest.mark.parametrize('system', SYSTEMS)
-@pytest.mark.parametrize('python', ['3.10', '3.11', '3.12', '3.13', '3.14'])
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_lock_meets_pyproject(python, system):
     versions = locked(python, system)
-    for wanted in WANTED + [Requirement(line) for line in PYPROJECT['build-system']['requires']]:
+    for wanted in WANTED + [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]:
         name = canonicalize_name(wanted.name)
-        assert name in versions, f'{name} is not locked'
-        assert wanted.specifier.contains(versions[name]), f'{name} {versions[name]} is locked, {wanted} wanted'
+        assert name in versions, f"{name} is not locked"
+        assert wanted.specifier.contains(versions[name]), (
+            f"{name} {versions[name]} is locked, {wanted} wanted"
+        )
 
 
 def test_every_locked_package_has_its_hashes():
     assert len(pins()) > 200
     for pin, hashes in pins():
-        assert hashes, f'{pin.name} has no hash'
-        assert all(re.fullmatch(r'sha256:[0-9a-f]{64}', value) for value in hashes), pin.name
+        assert hashes, f"{pin.name} has no hash"
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), pin.name
 
 
 def test_what_makes_the_single_files_is_locked_alike():
     "The workflow that makes them installs a small part of the lock."
-    small = pins(ROOT / '.github' / 'bundles.lock')
-    wanted = {'nbformat', 'jupyterquiz', 'pillow'}
-    assert wanted == set((ROOT / '.github' / 'bundles.in').read_text().split())
+    small = pins(ROOT / ".github" / "bundles.lock")
+    wanted = {"nbformat", "jupyterquiz", "pillow"}
+    assert wanted == set((ROOT / ".github" / "bundles.in").read_text().split())
     everything = {(pin.name, str(pin.specifier)): set(hashes) for pin, hashes in pins()}
     for pin, hashes in small:
         assert everything[pin.name, str(pin.specifier)] == set(hashes), pin.name
@@ -103,70 +120,106 @@ def test_what_makes_the_single_files_is_locked_alike():
 
 
 def test_lock_names_no_address_and_no_folder():
-    assert not re.search(r'://|--\S*(index|links|host)|(^|\s)/\w', (ROOT/'requirements.lock').read_text(encoding='utf-8'))
+    assert not re.search(
+        r"://|--\S*(index|links|host)|(^|\s)/\w",
+        (ROOT / "requirements.lock").read_text(encoding="utf-8"),
+    )
 
 
 # --- the same lock elsewhere
 
+
 def test_binder_installs_the_lock():
-    binder = ROOT/'.binder'
-    [line] = (binder/'requirements.txt').read_text().split('\n')[:-1]
-    assert (binder/line.removeprefix('-r ')).resolve() == ROOT/'requirements.lock'
-    python = (binder/'runtime.txt').read_text().strip().removeprefix('python-')
-    load_bootstrap().check_python(tuple(map(int, python.split('.'))))
-    assert (binder/'postBuild').stat().st_mode & 0o111 and 'pip install --no-deps' in (binder/'postBuild').read_text()  # nothing beside the lock
+    binder = ROOT / ".binder"
+    [line] = (binder / "requirements.txt").read_text().split("\n")[:-1]
+    assert (binder / line.removeprefix("-r ")).resolve() == ROOT / "requirements.lock"
+    python = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
+    load_bootstrap().check_python(tuple(map(int, python.split("."))))
+    assert (binder / "postBuild").stat().st_mode & 0o111 and "pip install --no-deps" in (
+        binder / "postBuild"
+    ).read_text()  # nothing beside the lock
 
 
 def test_devcontainer_sets_up_as_make_does():
-    container = json.loads((ROOT/'.devcontainer'/'devcontainer.json').read_text())
-    assert container['postCreateCommand'] == 'python bootstrap.py'  # which installs requirements.lock
-    python = re.fullmatch(r'mcr\.microsoft\.com/devcontainers/python:(\d\.\d+)', container['image'])[1]
-    load_bootstrap().check_python(tuple(map(int, python.split('.'))))
-    assert container['customizations']['vscode']['settings']['python.defaultInterpreterPath'].endswith('/.venv/bin/python')
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert (
+        container["postCreateCommand"] == "python bootstrap.py"
+    )  # which installs requirements.lock
+    python = re.fullmatch(
+        r"mcr\.microsoft\.com/devcontainers/python:(\d\.\d+)", container["image"]
+    )[1]
+    load_bootstrap().check_python(tuple(map(int, python.split("."))))
+    assert container["customizations"]["vscode"]["settings"][
+        "python.defaultInterpreterPath"
+    ].endswith("/.venv/bin/python")
 
 
-@pytest.mark.parametrize('path', sorted((ROOT/'.github'/'workflows').glob('*.yml')), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem
+)
 def test_workflows(path):
     "Each says when it runs, may do little, and uses only actions of a known commit."
     workflow = yaml.safe_load(path.read_text())
-    assert workflow[True] and workflow['jobs']  # YAML reads the key `on` as True
-    assert workflow['permissions'] == {'contents': 'read'}
-    for job in workflow['jobs'].values():
-        may_write = 'write' in job.get('permissions', {}).values()
-        for step in job['steps']:
-            if 'run' in step:
-                assert not (may_write and re.search(r'pip|python', step['run'])), step
+    assert workflow[True] and workflow["jobs"]  # YAML reads the key `on` as True
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        may_write = "write" in job.get("permissions", {}).values()
+        for step in job["steps"]:
+            if "run" in step:
+                assert not (may_write and re.search(r"pip|python", step["run"])), step
                 continue
-            assert re.fullmatch(r'[\w-]+/[\w/-]+@[0-9a-f]{40}', step['uses']), step
-            if '/checkout@' in step['uses'] and not may_write:
-                assert step['with']['persist-credentials'] is False
+            assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40}", step["uses"]), step
+            if "/checkout@" in step["uses"] and not may_write:
+                assert step["with"]["persist-credentials"] is False
 
 
 def test_actions_name_their_version():
     "Beside each commit stands the version that it is, for those who look for a newer one."
-    for path in (ROOT / '.github' / 'workflows').glob('*.yml'):
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         for line in path.read_text().splitlines():
-            if 'uses:' in line:
-                assert re.search(r'@[0-9a-f]{40} # v\d+\.\d+\.\d+$', line), line
+            if "uses:" in line:
+                assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
 # --- public address
 
+
 def test_public_address_stands_once():
-    owner, name = re.fullmatch(r'https://github\.com/([^/]+)/([^/]+)', PROJECT['urls']['Repository']).groups()
-    assert PROJECT['urls']['Documentation'] == f'https://{owner}.github.io/{name}/'
-    if not (ROOT/'.git').exists(): pytest.skip('not a git checkout')
-    files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT, capture_output=True, check=True).stdout.decode().split('\0')
-    generated = re.compile(r'nbs/.*\.ipynb|helpers/')  # buttons in notebooks and links in modules are made from the address
-    address = re.compile(rf'{re.escape(owner)}(\.github\.io)?/{re.escape(name)}')
-    texts = {file: (ROOT/file).read_bytes().decode('utf-8', 'ignore') for file in files if file and (ROOT/file).is_file() and not generated.match(file)}
-    assert {file: len(address.findall(text)) for file, text in texts.items() if address.search(text)} == {'pyproject.toml': 2}
+    owner, name = re.fullmatch(
+        r"https://github\.com/([^/]+)/([^/]+)", PROJECT["urls"]["Repository"]
+    ).groups()
+    assert PROJECT["urls"]["Documentation"] == f"https://{owner}.github.io/{name}/"
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    files = (
+        subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .split("\0")
+    )
+    generated = re.compile(
+        r"nbs/.*\.ipynb|helpers/"
+    )  # buttons in notebooks and links in modules are made from the address
+    address = re.compile(rf"{re.escape(owner)}(\.github\.io)?/{re.escape(name)}")
+    texts = {
+        file: (ROOT / file).read_bytes().decode("utf-8", "ignore")
+        for file in files
+        if file and (ROOT / file).is_file() and not generated.match(file)
+    }
+    assert {
+        file: len(address.findall(text)) for file, text in texts.items() if address.search(text)
+    } == {"pyproject.toml": 2}
 
 
 # --- bootstrap.py
 
+
 def load_bootstrap():
-    spec = importlib.util.spec_from_file_location('bootstrap', ROOT / 'bootstrap.py')
+    spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "bootstrap.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -179,38 +232,38 @@ class Course:
         self.b = load_bootstrap()
         self.made = 0
         self.monkeypatch = monkeypatch
-        for name in ('bootstrap.py', 'pyproject.toml', 'requirements.lock'):
+        for name in ("bootstrap.py", "pyproject.toml", "requirements.lock"):
             shutil.copy(ROOT / name, root)
-        monkeypatch.setattr(self.b.subprocess, 'check_call', self.make_venv)
-        monkeypatch.setattr(self.b, 'install', self.install)
+        monkeypatch.setattr(self.b.subprocess, "check_call", self.make_venv)
+        monkeypatch.setattr(self.b, "install", self.install)
         self.move_to(root)
 
     def move_to(self, root):
-        self.root, self.venv = root, root / '.venv'
+        self.root, self.venv = root, root / ".venv"
         for name, path in [
-            ('ROOT', root),
-            ('VENV', self.venv),
-            ('STAMP', self.venv / 'bootstrap.json'),
-            ('BIN', self.venv / self.b.BIN.name),
+            ("ROOT", root),
+            ("VENV", self.venv),
+            ("STAMP", self.venv / "bootstrap.json"),
+            ("BIN", self.venv / self.b.BIN.name),
         ]:
             self.monkeypatch.setattr(self.b, name, path)
 
     def make_venv(self, words):
         self.made += 1
-        assert words == [sys.executable, '-m', 'venv', str(self.venv)]
-        assert self.b.STAMP.read_text() == 'begun\n' and os.listdir(self.venv) == ['bootstrap.json']
+        assert words == [sys.executable, "-m", "venv", str(self.venv)]
+        assert self.b.STAMP.read_text() == "begun\n" and os.listdir(self.venv) == ["bootstrap.json"]
         self.b.BIN.mkdir()
-        shutil.copy(sys.executable, self.b.BIN / ('python.exe' if os.name == 'nt' else 'python'))
-        (self.b.BIN / 'link').symlink_to(self.root)
+        shutil.copy(sys.executable, self.b.BIN / ("python.exe" if os.name == "nt" else "python"))
+        (self.b.BIN / "link").symlink_to(self.root)
 
     def install(self):
-        (self.venv / 'package').mkdir()
-        (self.venv / 'package' / 'module.py').touch()
+        (self.venv / "package").mkdir()
+        (self.venv / "package" / "module.py").touch()
 
     def prepare(self):
         self.b.prepare()
-        assert self.b.complete() and (self.venv / 'package' / 'module.py').exists()
-        assert (self.root / 'pyproject.toml').exists()  # what a link led to
+        assert self.b.complete() and (self.venv / "package" / "module.py").exists()
+        assert (self.root / "pyproject.toml").exists()  # what a link led to
 
 
 def stop(*words, **options):
@@ -219,48 +272,48 @@ def stop(*words, **options):
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    (tmp_path / 'course').mkdir()
-    return Course((tmp_path / 'course').resolve(), monkeypatch)
+    (tmp_path / "course").mkdir()
+    return Course((tmp_path / "course").resolve(), monkeypatch)
 
 
 def test_second_run_does_nothing(course, capsys):
     course.prepare()
-    settings = json.loads((course.venv / 'share/jupyter/lab/settings/overrides.json').read_text())
-    news = {'fetchNews': 'false', 'checkForUpdates': False}
-    assert settings == {'@jupyterlab/apputils-extension:notification': news}
+    settings = json.loads((course.venv / "share/jupyter/lab/settings/overrides.json").read_text())
+    news = {"fetchNews": "false", "checkForUpdates": False}
+    assert settings == {"@jupyterlab/apputils-extension:notification": news}
     capsys.readouterr()
-    (course.venv / 'package' / 'of_ones_own').touch()
+    (course.venv / "package" / "of_ones_own").touch()
     course.prepare()
-    assert course.made == 1 and capsys.readouterr().out == ''
-    assert (course.venv / 'package' / 'of_ones_own').exists()
+    assert course.made == 1 and capsys.readouterr().out == ""
+    assert (course.venv / "package" / "of_ones_own").exists()
 
 
-@pytest.mark.parametrize('step', ['clear', 'venv', 'install', 'settings'])
+@pytest.mark.parametrize("step", ["clear", "venv", "install", "settings"])
 def test_interrupted_set_up_is_noticed(course, step):
     "And the next run begins anew, without a question whose the folder is."
     course.prepare()
-    (course.root / 'requirements.lock').write_text('torch==2.0\n')
+    (course.root / "requirements.lock").write_text("torch==2.0\n")
     places = {
-        'clear': (course.b.shutil, 'rmtree'),
-        'venv': (course.b.subprocess, 'check_call'),
-        'install': (course.b, 'install'),
-        'settings': (course.b.json, 'dumps'),
+        "clear": (course.b.shutil, "rmtree"),
+        "venv": (course.b.subprocess, "check_call"),
+        "install": (course.b, "install"),
+        "settings": (course.b.json, "dumps"),
     }
     with course.monkeypatch.context() as patch:
         patch.setattr(*places[step], stop)
-        with pytest.raises(SystemExit, match='Stopped. The same command'):
+        with pytest.raises(SystemExit, match="Stopped. The same command"):
             course.b.main([])
         assert not course.b.complete()
-    shutil.copy(ROOT / 'requirements.lock', course.root)  # as it was: the old stamp would fit
+    shutil.copy(ROOT / "requirements.lock", course.root)  # as it was: the old stamp would fit
     assert not course.b.complete()
     course.prepare()
 
 
-@pytest.mark.parametrize('name', ['requirements.lock', 'pyproject.toml', 'bootstrap.py'])
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml", "bootstrap.py"])
 def test_changed_list_of_packages_is_noticed(course, name):
     course.prepare()
-    with open(course.root / name, 'a') as file:
-        file.write('# new\n')
+    with open(course.root / name, "a") as file:
+        file.write("# new\n")
     assert not course.b.complete()
     course.prepare()
     assert course.made == 2
@@ -268,7 +321,7 @@ def test_changed_list_of_packages_is_noticed(course, name):
 
 def test_moved_environment_is_made_anew(course):
     course.prepare()
-    course.move_to(course.root.rename(course.root.with_name('elsewhere')))
+    course.move_to(course.root.rename(course.root.with_name("elsewhere")))
     assert not course.b.complete()
     course.prepare()
     assert course.made == 2
@@ -277,11 +330,13 @@ def test_moved_environment_is_made_anew(course):
 def test_another_python_is_noticed(course):
     course.prepare()
     other = (3, sys.version_info[1] + 1, 0)
-    course.monkeypatch.setattr(course.b.sys, 'version_info', other)
+    course.monkeypatch.setattr(course.b.sys, "version_info", other)
     assert not course.b.complete()
 
 
-@pytest.mark.parametrize('stamp', [b'', b'{}', b'\xff\xfe\x00', b'begun\n', b'{"place": "/x", "names": []}'])
+@pytest.mark.parametrize(
+    "stamp", [b"", b"{}", b"\xff\xfe\x00", b"begun\n", b'{"place": "/x", "names": []}']
+)
 def test_damaged_or_older_stamp_is_ours_and_made_anew(course, stamp):
     course.prepare()
     course.b.STAMP.write_bytes(stamp)
@@ -302,152 +357,154 @@ def test_an_empty_folder_is_taken(course):
 
 
 def refuses(course):
-    with pytest.raises(SystemExit, match='was not made by this course. Rename it or remove it'):
+    with pytest.raises(SystemExit, match="was not made by this course. Rename it or remove it"):
         course.b.main([])
     assert course.made == 0
 
 
 def test_a_link_is_left_alone(course, tmp_path):
     "Also one to an environment of ours, and one that leads nowhere."
-    (tmp_path / 'mine').mkdir()
-    course.venv.symlink_to(tmp_path / 'mine')
-    for name in ('thesis.txt', 'bootstrap.json'):
-        (tmp_path / 'mine' / name).write_text('mine')
+    (tmp_path / "mine").mkdir()
+    course.venv.symlink_to(tmp_path / "mine")
+    for name in ("thesis.txt", "bootstrap.json"):
+        (tmp_path / "mine" / name).write_text("mine")
         refuses(course)
-        assert (tmp_path / 'mine' / name).read_text() == 'mine'
+        assert (tmp_path / "mine" / name).read_text() == "mine"
     course.venv.unlink()
-    course.venv.symlink_to(tmp_path / 'nowhere')
+    course.venv.symlink_to(tmp_path / "nowhere")
     refuses(course)
 
 
 def test_an_environment_of_ones_own_is_left_alone(course):
-    (course.venv / 'bin').mkdir(parents=True)
+    (course.venv / "bin").mkdir(parents=True)
     refuses(course)
-    assert (course.venv / 'bin').exists()
+    assert (course.venv / "bin").exists()
 
 
 def test_a_file_of_that_name_is_left_alone(course):
-    course.venv.write_text('mine')
+    course.venv.write_text("mine")
     refuses(course)
-    assert course.venv.read_text() == 'mine'
+    assert course.venv.read_text() == "mine"
 
 
 def test_a_folder_that_cannot_be_made_gets_a_sentence(course):
     def full(*words):
-        raise OSError(28, 'No space left on device')
+        raise OSError(28, "No space left on device")
 
-    course.monkeypatch.setattr(course.b, 'clear', full)
-    with pytest.raises(SystemExit, match='could not be made: .*No space left on device'):
+    course.monkeypatch.setattr(course.b, "clear", full)
+    with pytest.raises(SystemExit, match="could not be made: .*No space left on device"):
         course.b.main([])
 
 
-@pytest.mark.skipif(os.name == 'nt', reason='the fake Python is a shell script')
+@pytest.mark.skipif(os.name == "nt", reason="the fake Python is a shell script")
 class TestInstall:
     "`install`, where the environment's Python is a script that writes down how it was called."
 
     @pytest.fixture
     def b(self, tmp_path, monkeypatch):
         b = load_bootstrap()
-        (tmp_path / 'bin').mkdir()
-        for name, path in [('ROOT', ROOT), ('VENV', tmp_path), ('BIN', tmp_path / 'bin')]:
+        (tmp_path / "bin").mkdir()
+        for name, path in [("ROOT", ROOT), ("VENV", tmp_path), ("BIN", tmp_path / "bin")]:
             monkeypatch.setattr(b, name, path)
-        monkeypatch.setattr(b, 'uv_environment', lambda python: {'PATH': os.defpath})
+        monkeypatch.setattr(b, "uv_environment", lambda python: {"PATH": os.defpath})
         self.folder = tmp_path
         return b
 
     def fails_where(self, pattern):
-        script = self.folder / 'bin' / 'python'
-        log = self.folder / 'log'
-        log.write_text('')
+        script = self.folder / "bin" / "python"
+        log = self.folder / "log"
+        log.write_text("")
         script.write_text(f'#!/bin/sh\necho "$*" >> {log}\ncase "$*" in {pattern}) exit 1;; esac\n')
         script.chmod(0o755)
 
     def calls(self):
-        log = (self.folder / 'log').read_text().replace(f'{self.folder}/', '')
+        log = (self.folder / "log").read_text().replace(f"{self.folder}/", "")
         return [line.split() for line in log.splitlines()]
 
     def test_uv_does_the_work(self, b):
-        self.fails_where('nothing')
+        self.fails_where("nothing")
         b.install()
         [get_uv, locked, course] = self.calls()
-        assert get_uv[:3] == ['-m', 'pip', '-q'] and get_uv[-1] == 'uv.txt'
-        assert locked[:3] == ['-m', 'uv', 'pip'] and locked[-1] == 'rest.txt'
-        assert '--require-hashes' in get_uv and '--require-hashes' in locked
-        assert course[:3] == ['-m', 'uv', 'pip'] and course[-2:] == ['-e', '.']
+        assert get_uv[:3] == ["-m", "pip", "-q"] and get_uv[-1] == "uv.txt"
+        assert locked[:3] == ["-m", "uv", "pip"] and locked[-1] == "rest.txt"
+        assert "--require-hashes" in get_uv and "--require-hashes" in locked
+        assert course[:3] == ["-m", "uv", "pip"] and course[-2:] == ["-e", "."]
 
     def test_uv_and_the_rest_are_the_lock(self, b):
-        self.fails_where('nothing')
+        self.fails_where("nothing")
         b.install()
-        [uv] = pins(self.folder / 'uv.txt')
-        assert uv[0].name == 'uv'
-        assert [entry for entry in pins() if entry[0].name != 'uv'] == pins(self.folder / 'rest.txt')
+        [uv] = pins(self.folder / "uv.txt")
+        assert uv[0].name == "uv"
+        assert [entry for entry in pins() if entry[0].name != "uv"] == pins(
+            self.folder / "rest.txt"
+        )
         assert uv in pins()
 
-    @pytest.mark.parametrize('pattern, tried', [('*uv.txt', 1), ('*uv*rest*', 2), ('*uv*-e*', 3)])
+    @pytest.mark.parametrize("pattern, tried", [("*uv.txt", 1), ("*uv*rest*", 2), ("*uv*-e*", 3)])
     def test_pip_where_uv_fails(self, b, pattern, tried):
         self.fails_where(pattern)
         b.install()
         locked, course = self.calls()[tried:]
-        assert locked[:3] == ['-m', 'pip', 'install'] and '--require-hashes' in locked
-        assert course[:3] == ['-m', 'pip', 'install'] and course[-2:] == ['-e', '.']
+        assert locked[:3] == ["-m", "pip", "install"] and "--require-hashes" in locked
+        assert course[:3] == ["-m", "pip", "install"] and course[-2:] == ["-e", "."]
 
-    @pytest.mark.parametrize('pattern', ['*rest.txt', '*-e*'])
+    @pytest.mark.parametrize("pattern", ["*rest.txt", "*-e*"])
     def test_a_failure_gets_a_sentence(self, b, pattern):
         self.fails_where(pattern)
-        with pytest.raises(SystemExit, match='could not be installed. The same command'):
+        with pytest.raises(SystemExit, match="could not be installed. The same command"):
             b.install()
 
 
 def test_uv_is_told_what_pip_is_configured_for(tmp_path, monkeypatch):
     "From pip's own answer; its variables win over its files, and uv's own over both."
-    for name in [name for name in os.environ if name.startswith(('PIP_', 'UV_', 'SSL_', 'ALL_'))]:
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_", "ALL_"))]:
         monkeypatch.delenv(name)
-    (tmp_path / 'pip.conf').write_text(
-        '[global]\nindex-url = https://a.example/simple\ncert = /a.pem\nproxy = http://proxy:1\n'
-        'find-links = /one\n    /two\ntrusted-host = a.example b.example\nno-index = false\n'
-        '[install]\nextra-index-url = https://b.example/simple\n    https://c.example/simple\n'
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://a.example/simple\ncert = /a.pem\nproxy = http://proxy:1\n"
+        "find-links = /one\n    /two\ntrusted-host = a.example b.example\nno-index = false\n"
+        "[install]\nextra-index-url = https://b.example/simple\n    https://c.example/simple\n"
     )
-    monkeypatch.setenv('PIP_CONFIG_FILE', str(tmp_path / 'pip.conf'))
-    monkeypatch.setenv('PIP_CERT', '/b.pem')
-    monkeypatch.setenv('PIP_PROXY', 'http://proxy:2')
-    monkeypatch.setenv('ALL_PROXY', 'http://proxy:3')
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_CERT", "/b.pem")
+    monkeypatch.setenv("PIP_PROXY", "http://proxy:2")
+    monkeypatch.setenv("ALL_PROXY", "http://proxy:3")
     told = load_bootstrap().uv_environment(sys.executable)
-    assert {name: told[name] for name in told if name.startswith(('UV_', 'SSL_', 'ALL_'))} == {
-        'UV_INDEX_STRATEGY': 'unsafe-best-match',
-        'UV_DEFAULT_INDEX': 'https://a.example/simple',
-        'UV_INDEX': 'https://b.example/simple https://c.example/simple',
-        'UV_FIND_LINKS': '/one,/two',
-        'UV_NO_INDEX': 'false',
-        'UV_INSECURE_HOST': 'a.example b.example',
-        'SSL_CERT_FILE': '/b.pem',
-        'ALL_PROXY': 'http://proxy:3',
+    assert {name: told[name] for name in told if name.startswith(("UV_", "SSL_", "ALL_"))} == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": "https://a.example/simple",
+        "UV_INDEX": "https://b.example/simple https://c.example/simple",
+        "UV_FIND_LINKS": "/one,/two",
+        "UV_NO_INDEX": "false",
+        "UV_INSECURE_HOST": "a.example b.example",
+        "SSL_CERT_FILE": "/b.pem",
+        "ALL_PROXY": "http://proxy:3",
     }
 
 
-@pytest.mark.parametrize('version', [(3, 9, 18), (3, 15, 0), (4, 0, 0)])
+@pytest.mark.parametrize("version", [(3, 9, 18), (3, 15, 0), (4, 0, 0)])
 def test_other_pythons_are_refused(version):
     with pytest.raises(SystemExit) as refused:
         load_bootstrap().check_python(version)
-    assert '.'.join(map(str, version)) in refused.value.code
-    assert '3.10 to 3.14' in refused.value.code and 'make lab PYTHON=' in refused.value.code
+    assert ".".join(map(str, version)) in refused.value.code
+    assert "3.10 to 3.14" in refused.value.code and "make lab PYTHON=" in refused.value.code
 
 
-@pytest.mark.parametrize('version', [(3, 10, 0), (3, 11, 7), (3, 12, 1), (3, 13, 9), (3, 14, 0)])
+@pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (3, 12, 1), (3, 13, 9), (3, 14, 0)])
 def test_supported_pythons_are_accepted(version):
     load_bootstrap().check_python(version)
 
 
 def test_makefile_calls_every_command():
-    makefile = (ROOT / 'Makefile').read_text()
-    called = re.findall(r'^\t@\$\(PYTHON\) bootstrap\.py ([\w-]+)', makefile, re.M)
+    makefile = (ROOT / "Makefile").read_text()
+    called = re.findall(r"^\t@\$\(PYTHON\) bootstrap\.py ([\w-]+)", makefile, re.M)
     b = load_bootstrap()
     assert called == list(b.COMMANDS)
-    assert re.findall(r'^    python bootstrap\.py ([\w-]+) ', b.__doc__, re.M) == called
+    assert re.findall(r"^    python bootstrap\.py ([\w-]+) ", b.__doc__, re.M) == called
 
 
 def test_make_test_is_part_of_make_test_all():
     "Both run pytest alike; the shorter one leaves out tests/whole and nothing else."
     b = load_bootstrap()
-    [[*everything]] = b.command_lines('test-all', [])
-    [[*part]] = b.command_lines('test', [])
-    assert part == [*everything, '--ignore=tests/whole'] and (ROOT / 'tests' / 'whole').is_dir()
+    [[*everything]] = b.command_lines("test-all", [])
+    [[*part]] = b.command_lines("test", [])
+    assert part == [*everything, "--ignore=tests/whole"] and (ROOT / "tests" / "whole").is_dir()

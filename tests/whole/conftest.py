@@ -1,4 +1,5 @@
 "Mark every test of this folder: `pytest -m whole`."
+
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -7,4 +8,4 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker('whole')
+            item.add_marker("whole")

@@ -1,7 +1,7 @@
 """Run the single-file copies, offline and in empty folders, with versions that others have.
 
     python tests/whole/environments.py tests/whole/versions/colab.txt 3.13
-    python tests/whole/environments.py tests/whole/versions/kaggle.txt 3.12 --lessons 09 10
+    python tests/whole/environments.py tests/whole/versions/kaggle.txt 3.12 --lessons 12 10
 
 The environment is made anew with uv, from a list of versions, for a Python that uv finds.
 A row of the table is a lesson. The exit code is 1 if any of them was not clean."""
@@ -18,11 +18,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from shared import noise  # noqa: E402
 from elsewhere import NO_NETWORK, cell_of, run  # noqa: E402
+from shared import noise  # noqa: E402
 
-from helpers import bundle  # noqa: E402
-from helpers.publish import printed  # noqa: E402
+from publish import bundle  # noqa: E402
+from publish.lessons import printed  # noqa: E402
 
 COLUMNS = {  # to their widths
     "lesson": 26,

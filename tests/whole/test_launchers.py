@@ -1,4 +1,5 @@
 "Training in two processes, as Accelerate's launchers start them."
+
 import os
 import signal
 import subprocess
@@ -13,30 +14,44 @@ from test_accumulate import OPTIMIZERS, net, rows
 from helpers.train import Batches, fit
 from helpers.vision import load_net
 
-TESTS = str(ROOT/'tests')
+TESTS = str(ROOT / "tests")
 
 
 def launcher():
     "What starts two processes here. (With --cpu it starts one only, unless there is MPI; the scripts ask for the CPU themselves.)"
     return [
-        '-m', 'accelerate.commands.launch', '--multi_gpu',
-        '--num_processes', '2', '--num_machines', '1',
-        '--mixed_precision', 'no', '--dynamo_backend', 'no',
-        '--main_process_port', str(closed_port()),  # port 0 makes older launchers wait for ever
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--main_process_port",
+        str(closed_port()),  # port 0 makes older launchers wait for ever
     ]
 
 
 @pytest.fixture
 def launch(tmp_path):
     "Run a script, by the launcher if nothing else is said; after the time is up, none of its processes is left."
+
     def run(script, *words, command=None, seconds=200):
-        path = tmp_path/'script.py'
+        path = tmp_path / "script.py"
         path.write_text(script)
         program = [sys.executable, *(launcher() if command is None else command), path, *words]
-        env = os.environ | {'CUDA_VISIBLE_DEVICES': '', 'PYTHONPATH': str(ROOT)}
+        env = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
-            list(map(str, program)), env=env, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            list(map(str, program)),
+            env=env,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         try:
             printed, errors = process.communicate(timeout=seconds)
@@ -46,20 +61,21 @@ def launch(tmp_path):
                 process.communicate()
         assert process.returncode == 0, errors[-3000:]
         return printed
+
     return run
 
 
 def test_nothing_is_left_when_the_time_is_up(launch, tmp_path):
     "A child that would write a file in a while is ended with its parent."
-    child = f"import time; time.sleep(2); open({str(tmp_path/'late')!r}, 'w')"
+    child = f"import time; time.sleep(2); open({str(tmp_path / 'late')!r}, 'w')"
     script = f'import subprocess, sys; subprocess.run([sys.executable, "-c", {child!r}])'
     with pytest.raises(subprocess.TimeoutExpired):
-        launch(script, command=[], seconds=.5)
+        launch(script, command=[], seconds=0.5)
     time.sleep(2.5)
-    assert not (tmp_path/'late').exists()
+    assert not (tmp_path / "late").exists()
 
 
-ACCUMULATE = '''
+ACCUMULATE = """
 import sys, torch
 sys.path.insert(0, {tests!r})
 from accelerate import Accelerator
@@ -81,32 +97,46 @@ for name in ('SGD', 'torch AdamW'):
     assert torch.equal(everybody[0], everybody[1]), 'all devices end with the same model'
 if accelerator.is_main_process: torch.save(found, sys.argv[1])
 accelerator.end_training()
-'''
+"""
 
 
 def test_two_processes_are_two_micro_batches(launch, tmp_path):
     "Two gloo processes with batches of 8 and an update after 32 rows, beside one process."
-    launch(ACCUMULATE.format(tests=TESTS, accum=32), tmp_path/'found.pt')
-    found = torch.load(tmp_path/'found.pt')
+    launch(ACCUMULATE.format(tests=TESTS, accum=32), tmp_path / "found.pt")
+    found = torch.load(tmp_path / "found.pt")
     for name, (weights, losses, valid) in found.items():
         model = net()
-        history = fit(model, Batches(*rows(96), 8, shuffle=True, seed=1, device='cpu'), OPTIMIZERS[name](list(model.parameters())), 3, valid=Batches(*rows(37, 5), 8, device='cpu'), accum=32)
-        assert max((weights[key] - value).abs().max().item() for key, value in model.state_dict().items()) < 1e-10
+        history = fit(
+            model,
+            Batches(*rows(96), 8, shuffle=True, seed=1, device="cpu"),
+            OPTIMIZERS[name](list(model.parameters())),
+            3,
+            valid=Batches(*rows(37, 5), 8, device="cpu"),
+            accum=32,
+        )
+        assert (
+            max(
+                (weights[key] - value).abs().max().item()
+                for key, value in model.state_dict().items()
+            )
+            < 1e-10
+        )
         pairs = torch.tensor(history.losses).reshape(-1, 2).mean(1)
         assert torch.allclose(pairs[0], torch.tensor(losses[0])) and len(losses) == 18
-        for ours, theirs in zip(history.valid, valid): assert ours == pytest.approx(theirs, abs=1e-7)
+        for ours, theirs in zip(history.valid, valid):
+            assert ours == pytest.approx(theirs, abs=1e-7)
 
 
-RICE = '''
+RICE = """
 import sys, torch
 sys.path.insert(0, {tests!r})
-import helpers.rice
+import helpers.gpu.rice
 from test_rice import BODY, plants
 helpers.rice.paddy = lambda size, method: print('loaded') or plants(seed=0)
 torch.set_num_threads(1)
 
 def on_each():
-    trained = helpers.rice.train(**BODY, epochs=1, bs=16, accum=2, seed=0, save=sys.argv[1])
+    trained = helpers.gpu.rice.train(**BODY, epochs=1, bs=16, accum=2, seed=0, save=sys.argv[1])
     from accelerate import Accelerator
     accelerator = Accelerator(cpu=True)
     everybody = accelerator.gather(torch.cat([t.flatten().double() for t in trained.net.state_dict().values()])[None])
@@ -116,17 +146,17 @@ def on_each():
     accelerator.end_training()
 
 {start}
-'''
+"""
 
 
 def by_notebook_launcher():
-    return f'from accelerate import notebook_launcher; notebook_launcher(on_each, num_processes=2, use_port={str(closed_port())!r})'
+    return f"from accelerate import notebook_launcher; notebook_launcher(on_each, num_processes=2, use_port={str(closed_port())!r})"
 
 
-@pytest.mark.parametrize('notebook', [False, True], ids=['accelerate launch', 'notebook_launcher'])
+@pytest.mark.parametrize("notebook", [False, True], ids=["accelerate launch", "notebook_launcher"])
 def test_unchanged_under_the_launchers(launch, tmp_path, notebook):
     "Two processes: the same net in both, one of them speaks, and one file."
-    start, command = (by_notebook_launcher(), []) if notebook else ('on_each()', None)
-    file = tmp_path/'net.safetensors'
+    start, command = (by_notebook_launcher(), []) if notebook else ("on_each()", None)
+    file = tmp_path / "net.safetensors"
     printed = launch(RICE.format(tests=TESTS, start=start), file, command=command)
-    assert printed.count('loaded') == 1 and load_net(file).labels == ['blast', 'hispa', 'tungro']
+    assert printed.count("loaded") == 1 and load_net(file).labels == ["blast", "hispa", "tungro"]

@@ -1,0 +1,238 @@
+"Coder of tables, net of embeddings and numbers, and embeddings as features."
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.tabular import TableCoder, TabularNet, embedded, embedding_size
+
+
+def frame(**changes):
+    return pd.DataFrame(
+        {
+            "kind": ["pear", "apple", None, "plum", "apple", "pear"],
+            "day": [3, 1, 2, 2, 1, 3],
+            "size": [1.0, 2.0, np.nan, 4.0, 8.0, 30.0],
+            "price": [1, 2, 3, 4, 5, 6],
+        }
+    ).assign(**changes)
+
+
+@pytest.fixture
+def coder():
+    return TableCoder(frame(), ["kind", "day"], ["size", "price"])
+
+
+def test_codes_fill_and_scale(coder):
+    x = coder(frame(), torch.float64)
+    assert coder.sizes == [4, 4, 3] and list(coder.levels) == ["kind", "day", "size was missing"]
+    assert (
+        x[:, 0].tolist() == [2, 1, 0, 3, 1, 2]
+        and x[:, 1].tolist() == [3, 1, 2, 2, 1, 3]
+        and x[:, 2].tolist() == [1, 1, 2, 1, 1, 1]
+    )
+    filled = np.array([1, 2, 4, 4, 8, 30])
+    assert np.allclose(x[:, 3], (filled - filled.mean()) / filled.std(), atol=1e-7)
+    assert np.allclose(x[:, 3:].mean(0), 0, atol=1e-12) and np.allclose(
+        x[:, 3:].std(0, correction=0), 1, atol=1e-7
+    )
+    assert coder(frame()).dtype == torch.float32
+
+
+def test_what_is_learned_comes_from_training_alone(coder):
+    new = pd.DataFrame(
+        {
+            "kind": ["quince", "plum", None],
+            "day": [2, 7, 1],
+            "size": [100.0, np.nan, 2.0],
+            "price": [np.nan, 4, 1000],
+        }
+    )
+    x = coder(new, torch.float64)
+    assert (
+        x[:, 0].tolist() == [0, 3, 0]
+        and x[:, 1].tolist() == [2, 0, 1]
+        and x[:, 2].tolist() == [1, 2, 1]
+    )
+    assert (
+        x[1, 3] == pytest.approx((4 - coder.means["size"]) / coder.stds["size"], abs=1e-6)
+        and coder.medians["size"] == 4
+    )
+    assert x[0, 4] == pytest.approx(
+        0, abs=1e-6
+    )  # the median of price, 3.5, is its mean; no flag, since none was missing in training
+    for n in range(3):
+        assert torch.equal(
+            coder(new[n : n + 1], torch.float64)[0], x[n]
+        )  # the company a row comes in does not matter
+    kept = frame()
+    coder(kept), TableCoder(kept, ["kind"], ["size"])
+    pd.testing.assert_frame_equal(kept, frame())
+
+
+def test_order_of_columns_and_index_do_not_matter(coder):
+    assert torch.equal(
+        coder(frame()[["price", "size", "kind", "day"]].set_axis(list("abcdef"))), coder(frame())
+    )
+
+
+def test_text_categories_and_booleans():
+    as_category = frame(
+        kind=frame().kind.astype("category"),
+        day=frame().day.astype("category"),
+        kind2=[True, False] * 3,
+    )
+    coder = TableCoder(as_category, ["kind", "day", "kind2"], ["size"])
+    assert torch.equal(coder(as_category), coder(frame(kind2=[True, False] * 3))) and coder(
+        as_category
+    )[:2, 2].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: TableCoder(frame(), ["colour"], []), "no column 'colour'"),
+        (lambda: TableCoder(frame(), ["kind"], ["weight"]), "no column 'weight'"),
+        (lambda: TableCoder(frame()[:0], ["kind"], ["size"]), "no rows"),
+        (lambda: TableCoder(frame(), [], ["kind"]), "'kind' should hold numbers, and holds 'pear'"),
+        (
+            lambda: TableCoder(frame(size=[1, 2, np.inf, 3, 4, 5]), [], ["size"]),
+            "'size' holds numbers that are not finite",
+        ),
+        (lambda: TableCoder(frame(size=np.nan), [], ["size"]), "nothing but missing"),
+        (
+            lambda: TableCoder(frame(kind=[0, "0", "a", 0, 0, "b"]), ["kind"], []),
+            "mixes text and numbers",
+        ),
+    ],
+)
+def test_bad_training_tables(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    "new, words",
+    [
+        (frame().drop(columns="day"), "no column 'day'"),
+        (frame().drop(columns="price"), "no column 'price'"),
+        (frame()[:0], "no rows"),
+        (frame(price="dear"), "'price' should hold numbers"),
+        (frame(price=[1, 2, 3, 4, 5, -np.inf]), "'price' holds numbers that are not finite"),
+        (frame(day=list("312213")), "'day' holds '3', and in training it held"),
+    ],
+)
+def test_bad_later_tables(coder, new, words):
+    with pytest.raises(ValueError, match=words):
+        coder(new)
+
+
+def test_all_missing_later_is_fine(coder):
+    x = coder(frame(kind=None, day=np.nan, size=np.nan))
+    assert (x[:, :2] == 0).all() and (x[:, 2] == 2).all() and x.isfinite().all()
+
+
+def test_a_constant_column_gives_zeros():
+    assert (TableCoder(frame(price=5), [], ["price"])(frame(price=5)) == 0).all()
+
+
+def test_embedding_size():
+    assert [embedding_size(rows) for rows in (2, 3, 9, 42, 1116, 10**6)] == [2, 3, 5, 13, 81, 600]
+
+
+def net(seed=0, **kwargs):
+    torch.manual_seed(seed)
+    return TabularNet([4, 4, 3], 2, (8, 6), **kwargs)
+
+
+def test_shapes(coder):
+    x = coder(frame())
+    assert net()(x).shape == (6,) and net(outputs=3)(x).shape == (6, 3)
+    assert TabularNet([4, 4, 3], 0, (5,))(x[:, :3]).shape == (6,) and TabularNet([], 2, (5,))(
+        x[:, 3:]
+    ).shape == (6,)
+    assert [table.weight.shape[1] for table in net(widths=[2, 5, 1]).tables] == [2, 5, 1]
+    with pytest.raises(ValueError):
+        net(widths=[2, 5])
+
+
+def test_equal_to_fastai_in_value_and_gradient(coder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from fastai.tabular.model import TabularModel
+    x, target = coder(frame()).double(), torch.arange(6.0).double()
+    for training, outputs, drop in ((True, 1, 0.0), (False, 1, 0.3), (False, 4, 0.0)):
+        ours, theirs = (
+            net(outputs=outputs, drop=drop).double(),
+            TabularModel(
+                [(rows, embedding_size(rows)) for rows in (4, 4, 3)], 2, outputs, [8, 6], ps=drop
+            ).double(),
+        )
+        assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
+        with torch.no_grad():
+            for p in theirs.parameters():
+                p.add_(0.3 * torch.randn_like(p))
+        theirs(x[:, :3].long(), x[:, 3:])  # running statistics that are not the first ones
+        ours.load_state_dict(
+            dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True))
+        )
+        ours.train(training), theirs.train(training)
+        a, b = ours(x), theirs(x[:, :3].long(), x[:, 3:])
+        assert torch.allclose(a.reshape(6, -1), b, atol=1e-10, rtol=0)
+        for result in (a, b):
+            (result.reshape(6, -1) * target[:, None]).sum().backward()
+        for p, q in zip(ours.parameters(), theirs.parameters()):
+            assert torch.allclose(p.grad, q.grad, atol=1e-10, rtol=1e-10)
+
+
+def test_dropout_only_in_training(coder):
+    model, x = net(drop=0.5), coder(frame())
+    model(x)
+    model.eval()
+    assert (
+        torch.equal(model(x), model(x))
+        and sum(isinstance(layer, torch.nn.Dropout) for layer in model.layers) == 2
+    )
+
+
+def test_embedded(coder):
+    model, x = net(), coder(frame())
+    features = embedded(model, x)
+    widths = [embedding_size(rows) for rows in (4, 4, 3)]
+    assert features.shape == (6, sum(widths) + 2) and features.dtype == np.float32
+    assert np.array_equal(
+        features[:, : widths[0]], model.tables[0].weight.detach().numpy()[[2, 1, 0, 3, 1, 2]]
+    )
+    assert np.array_equal(
+        features[:, widths[0] : sum(widths[:2])],
+        model.tables[1].weight.detach().numpy()[[3, 1, 2, 2, 1, 3]],
+    )
+    assert np.array_equal(features[:, -2:], x[:, 3:].numpy())
+
+
+def test_it_learns_what_depends_on_names():
+    from helpers.optim import AdamW
+    from helpers.train import Batches, fit
+
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"name": rng.choice(list("abcdef"), 600), "number": rng.normal(size=600)})
+    y = torch.tensor(
+        table.name.map(dict(a=0.0, b=5.0, c=-3.0, d=4.0, e=-4.0, f=1.0)).to_numpy()
+        + table.number.to_numpy(),
+        dtype=torch.float32,
+    )
+    coder = TableCoder(table, ["name"], ["number"])
+    torch.manual_seed(0)
+    model = TabularNet(coder.sizes, 1, (20,))
+    fit(
+        model,
+        Batches(coder(table), y, 50, shuffle=True, seed=0, device="cpu"),
+        AdamW(model.parameters(), 0.02),
+        15,
+        torch.nn.functional.mse_loss,
+    )
+    with torch.no_grad():
+        assert torch.nn.functional.mse_loss(model.eval()(coder(table)), y) < 0.1 * y.var()
