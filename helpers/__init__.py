@@ -1,4 +1,4 @@
-"""What the course builds. A file here is what one lesson builds; a folder is what stands behind them.
+"""A file here is what one lesson builds; a folder is what stands behind the lessons.
 
 | lesson | file | what it builds |
 |---|---|---|
@@ -16,7 +16,8 @@
 | 16 | ensemble | folds, intervals, test-time augmentation, submissions |
 | 17 | multitarget | several targets from one net |
 
-Behind them: `course` (settings, figures, exercises, quiz), `data` (finding, loading, stand-ins) and `gpu` (memory, devices).
+`course`: settings, figures, exercises, quiz. `data`: finding, loading, stand-ins.
+`gpu`: memory, half precision, several devices.
 """
 
 __version__ = "0.1.0"
