@@ -12,34 +12,38 @@ import numpy as np
 import torch
 from torch import nn
 
-# %% ../nbs/09_embeddings.ipynb #07b31eb8
-def _complaint(indices, rows):
+# %% ../nbs/09_embeddings.ipynb #d3d0efdd
+def _index_error(indices, rows):
     "The error that fits these row numbers, or None if they are in order."
     if not torch.is_tensor(indices) or indices.dtype not in (torch.int64, torch.int32):
         kind = indices.dtype if torch.is_tensor(indices) else type(indices).__name__
         return ValueError(
-            f"Row numbers should be a tensor of whole numbers, int64; these are {kind}. Write torch.tensor(...), or .long() if the numbers are whole."
+            f"Row numbers should be a tensor of whole numbers, int64; these are {kind}."
+            " Write torch.tensor(...), or .long() if the numbers are whole."
         )
     if indices.numel() and not 0 <= indices.min() <= indices.max() < rows:
         return IndexError(
-            f"Row numbers run from {indices.min()} to {indices.max()}; {rows} rows are numbered 0 to {rows - 1}. Ids with gaps, or counted from 1, need a list of ids first: the row is the place in the list."
+            f"Row numbers run from {indices.min()} to {indices.max()}; "
+            f"{rows} rows are numbered 0 to {rows - 1}. Ids with gaps, or counted "
+            "from 1, need a list of ids first: the row is the place in the list."
         )
+    return None
 
-
+# %% ../nbs/09_embeddings.ipynb #07b31eb8
 def one_hot(
-    indices: torch.Tensor,  # int64, any shape: the column of each 1; a plain number, a list or a column will do
+    indices: torch.Tensor,  # int64, any shape: column of each 1; numbers or a list too
     classes: int,  # how many columns
     dtype: torch.dtype = torch.float32,  # of the result; it is made to be multiplied
 ) -> torch.Tensor:  # [*indices.shape, classes]
-    "A row for each index: 1 in its column, 0 elsewhere. `F.one_hot`, but with a floating result."
+    "A row for each index: 1 in its column, 0 elsewhere; `F.one_hot` with floats."
     if not torch.is_tensor(indices):
         numbers = indices.tolist() if hasattr(indices, "tolist") else indices
         indices = torch.tensor(numbers, dtype=torch.int64 if numbers == [] else None)
-    if problem := _complaint(indices, classes):
-        raise problem
-    return torch.zeros(
-        *indices.shape, classes, dtype=dtype, device=indices.device
-    ).scatter_(-1, indices.long()[..., None], 1)
+    error = _index_error(indices, classes)
+    if error:
+        raise error
+    zeros = torch.zeros(*indices.shape, classes, dtype=dtype, device=indices.device)
+    return zeros.scatter_(-1, indices.long()[..., None], 1)
 
 # %% ../nbs/09_embeddings.ipynb #0dc52d08
 def one_hot_product(
@@ -61,11 +65,13 @@ class _SparseLookUp(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        rows = ctx.saved_tensors[0][None].long()
-        with torch.sparse.check_sparse_tensor_invariants(
-            False
-        ):  # PyTorch 2.11 asks to be told
-            return torch.sparse_coo_tensor(rows, gradient, ctx.shape), None
+        [indices] = ctx.saved_tensors
+        positions = indices[None].long()  # [1, n]
+        # PyTorch 2.11 asks to be told whether it should check the row numbers again
+        with torch.sparse.check_sparse_tensor_invariants(False):
+            of_weight = torch.sparse_coo_tensor(positions, gradient, ctx.shape)
+        of_indices = None  # whole numbers have no gradient
+        return of_weight, of_indices
 
 # %% ../nbs/09_embeddings.ipynb #aba181fa
 def look_up(
@@ -73,17 +79,19 @@ def look_up(
     weight: torch.Tensor,  # [rows, width], the table
     sparse: bool = False,  # keep the gradient as a list of the rows that have one
 ) -> torch.Tensor:  # [*indices.shape, width]
-    "Rows of a table the short way; `IndexError` for a row that is not there, negative ones included. `F.embedding` by hand."
+    "Rows of a table, `F.embedding` by hand; `IndexError` for a row that is not there."
     try:
         flat = indices if indices.ndim == 1 else indices.reshape(-1)
-        found = (
-            _SparseLookUp.apply(weight, flat)
-            if sparse
-            else weight.index_select(0, flat)
-        )  # it looks at the range itself
+        # index_select looks at the range itself, and refuses negative numbers
+        if sparse:
+            rows = _SparseLookUp.apply(weight, flat)
+        else:
+            rows = weight.index_select(0, flat)
     except (AttributeError, IndexError, RuntimeError, TypeError) as error:
-        raise _complaint(indices, len(weight)) or error from None
-    return found if indices.ndim == 1 else found.view(*indices.shape, weight.shape[1])
+        raise _index_error(indices, len(weight)) or error from None
+    if indices.ndim == 1:
+        return rows
+    return rows.view(*indices.shape, weight.shape[1])
 
 
 class Embedding(nn.Module):
@@ -93,52 +101,61 @@ class Embedding(nn.Module):
         self,
         rows: int,  # how many names there are
         width: int,  # how many numbers describe each
-        std: float = 0.01,  # of the normal distribution the weights are drawn from, cut off at two of it
-        sparse: bool = False,
-    ):  # gradients hold only the rows in the batch; for `torch.optim.SparseAdam` or SGD
+        std: float = 0.01,  # of the normal numbers at the start, cut off at two of it
+        sparse: bool = False,  # gradients of the batch's rows only; SGD or `SparseAdam`
+    ):
         super().__init__()
         if rows < 1 or width < 1:
             raise ValueError(
-                f"{rows} rows of width {width}: a table needs at least one row and one column."
+                f"{rows} rows of width {width}: "
+                "a table needs at least one row and one column."
             )
-        self.weight, self.sparse = (
-            nn.Parameter(
-                nn.init.trunc_normal_(
-                    torch.empty(rows, width), std=std, a=-2 * std, b=2 * std
-                )
-            ),
-            sparse,
-        )
+        start = torch.empty(rows, width)
+        nn.init.trunc_normal_(start, std=std, a=-2 * std, b=2 * std)
+        self.weight = nn.Parameter(start)
+        self.sparse = sparse
 
-    def forward(self, indices):
+    def forward(
+        self,
+        indices: torch.Tensor,  # int64, any shape: row numbers
+    ) -> torch.Tensor:  # [*indices.shape, width]
         return look_up(indices, self.weight, self.sparse)
 
     def extra_repr(self):
-        return f"{self.weight.shape[0]}, {self.weight.shape[1]}" + (
-            ", sparse=True" if self.sparse else ""
+        rows, width = self.weight.shape
+        return f"{rows}, {width}, sparse=True" if self.sparse else f"{rows}, {width}"
+
+# %% ../nbs/09_embeddings.ipynb #fc297d64
+def _is_table(indices):
+    "True for an array of True and False; False for lists, or an array of lists."
+    if not hasattr(indices, "shape"):
+        return False
+    array_of_lists = indices.ndim == 1 and indices.dtype == object
+    return not array_of_lists
+
+
+def _marks(table, classes):
+    "The table as a tensor of True and False; `ValueError` for another one."
+    if not torch.is_tensor(table):
+        table = np.asarray(table)
+        table = torch.tensor(table.tolist() if table.dtype == object else table)
+    if table.dtype != torch.bool or table.ndim != 2 or table.shape[1] != classes:
+        raise ValueError(
+            f"A table should be True and False, [lines, {classes}]; this one is "
+            f"{table.dtype}, {list(table.shape)}. Row numbers go into lists."
         )
+    return table
 
 # %% ../nbs/09_embeddings.ipynb #0eb360df
 def n_hot(
-    indices,  # a list of row numbers for each line, lists of any length; or a table of True and False, [lines, classes]
+    indices,  # a list of row numbers for each line; or True and False, [lines, classes]
     classes: int,  # how many columns
     dtype: torch.dtype = torch.float32,  # of the result
 ) -> torch.Tensor:  # [lines, classes]
-    "The sum of one-hot rows for each line; an empty list gives zeros, a number named twice counts twice."
-    if hasattr(indices, "shape") and not (
-        indices.ndim == 1 and indices.dtype == object
-    ):
-        marks = indices
-        if not torch.is_tensor(marks):
-            marks = np.asarray(indices)
-            marks = torch.tensor(marks.tolist() if marks.dtype == object else marks)
-        if marks.dtype != torch.bool or marks.ndim != 2 or marks.shape[1] != classes:
-            raise ValueError(
-                f"A table should be True and False, [lines, {classes}]; this one is {marks.dtype}, {list(marks.shape)}. Row numbers go into lists."
-            )
-        return marks.to(dtype)
-    return (
-        torch.stack([one_hot(list(line), classes, dtype).sum(0) for line in indices])
-        if len(indices)
-        else torch.zeros(0, classes, dtype=dtype)
-    )
+    "The sum of one-hot rows for each line; a number that is named twice counts twice."
+    if _is_table(indices):
+        return _marks(indices, classes).to(dtype)
+    if not len(indices):
+        return torch.zeros(0, classes, dtype=dtype)
+    lines = [one_hot(list(line), classes, dtype).sum(0) for line in indices]
+    return torch.stack(lines)

@@ -25,53 +25,73 @@ def softmax(
     "exp of each logit over the sum of all of them."
     return log_softmax(logits).exp()
 
-# %% ../nbs/07_cross_entropy.ipynb #7ec36610
+# %% ../nbs/07_cross_entropy.ipynb #0dbc664f
 def _reduce(losses, reduction):
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction = {reduction!r}: choose 'mean', 'sum' or 'none'.")
-    return losses if reduction == "none" else getattr(losses, reduction)()
+    "The losses of all rows made one number; `ValueError` for an unknown reduction."
+    if reduction == "mean":
+        return losses.mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses
+    raise ValueError(f"reduction = {reduction!r}: choose 'mean', 'sum' or 'none'.")
 
 
+def _check_classes(targets, rows, classes):
+    "`ValueError` unless the targets are class numbers, one a row."
+    if targets.shape != rows or targets.is_floating_point():
+        raise ValueError(
+            f"Targets should be class numbers, int64 of shape {list(rows)}; "
+            f"these are {targets.dtype} of shape {list(targets.shape)}."
+        )
+    if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
+        raise ValueError(
+            f"Targets run from {targets.min()} to {targets.max()}; "
+            f"with {classes} classes they should lie in 0 to {classes - 1}."
+        )
+
+
+def _check_shape(targets, logits, what):
+    "`ValueError` unless the targets have the shape of the logits."
+    if targets.shape != logits.shape:
+        raise ValueError(
+            f"{what} the shape of the logits, {list(logits.shape)}; "
+            f"these have {list(targets.shape)}."
+        )
+
+# %% ../nbs/07_cross_entropy.ipynb #7ec36610
 def nll(
     log_probabilities: torch.Tensor,  # [n, classes]; not probabilities, and not logits
     targets: torch.Tensor,  # int64 [n], class numbers
     reduction: str = "mean",  # 'mean', 'sum' or 'none'
-) -> torch.Tensor:
+) -> torch.Tensor:  # a number; with 'none' [n]
     "Negative log-likelihood: minus the log probability of the right class."
-    if targets.shape != log_probabilities.shape[:1] or targets.is_floating_point():
-        raise ValueError(
-            f"Targets should be class numbers, int64 of shape [{len(log_probabilities)}]; these are {targets.dtype} of shape {list(targets.shape)}."
-        )
-    classes = log_probabilities.shape[-1]
-    if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
-        raise ValueError(
-            f"Targets run from {targets.min()} to {targets.max()}; with {classes} classes they should lie in 0 to {classes - 1}."
-        )
-    return _reduce(-log_probabilities.gather(-1, targets[:, None])[:, 0], reduction)
+    rows, classes = log_probabilities.shape[:1], log_probabilities.shape[-1]
+    _check_classes(targets, rows, classes)
+    right = log_probabilities.gather(-1, targets[:, None])  # [n, 1]
+    return _reduce(-right[:, 0], reduction)
 
 # %% ../nbs/07_cross_entropy.ipynb #bd03a27d
 def cross_entropy(
     logits: torch.Tensor,  # [n, classes], raw outputs of the net
     targets: torch.Tensor,  # int64 [n], or probabilities [n, classes]
-    label_smoothing: float = 0.0,  # share of each target that is spread evenly over the classes
+    label_smoothing: float = 0.0,  # share of a target spread evenly over the classes
     reduction: str = "mean",  # 'mean', 'sum' or 'none'
-) -> torch.Tensor:
+) -> torch.Tensor:  # a number; with 'none' [n]
     "Softmax and negative log-likelihood in one, from logits."
     if not 0 <= label_smoothing <= 1:
         raise ValueError(
             f"label_smoothing = {label_smoothing}: it is a share, between 0 and 1."
         )
-    logs = log_softmax(logits)
+    log_probabilities = log_softmax(logits)
     if targets.is_floating_point():
-        if targets.shape != logits.shape:
-            raise ValueError(
-                f"Probabilities as targets need the shape of the logits, {list(logits.shape)}; these have {list(targets.shape)}."
-            )
-        losses = -(targets * logs).sum(-1)
+        _check_shape(targets, logits, "Probabilities as targets need")
+        losses = -(targets * log_probabilities).sum(-1)
     else:
-        losses = nll(logs, targets, "none")
+        losses = nll(log_probabilities, targets, "none")
     if label_smoothing:
-        losses = (1 - label_smoothing) * losses - label_smoothing * logs.mean(-1)
+        spread_evenly = -log_probabilities.mean(-1)
+        losses = (1 - label_smoothing) * losses + label_smoothing * spread_evenly
     return _reduce(losses, reduction)
 
 # %% ../nbs/07_cross_entropy.ipynb #50aa634e
@@ -79,12 +99,9 @@ def binary_cross_entropy(
     logits: torch.Tensor,  # any shape, raw outputs
     targets: torch.Tensor,  # same shape: 1 for yes, 0 for no, or a probability
     reduction: str = "mean",  # 'mean', 'sum' or 'none'
-) -> torch.Tensor:
+) -> torch.Tensor:  # a number; with 'none' the shape of the logits
     "Cross-entropy of yes-or-no questions: the two-class case with the logits 0 and x."
-    if targets.shape != logits.shape:
-        raise ValueError(
-            f"Targets need the shape of the logits, {list(logits.shape)}; these have {list(targets.shape)}."
-        )
-    return _reduce(
-        torch.logaddexp(torch.zeros_like(logits), logits) - logits * targets, reduction
-    )
+    _check_shape(targets, logits, "Targets need")
+    # log(e^0 + e^x) - x·y
+    log_sum = torch.logaddexp(torch.zeros_like(logits), logits)
+    return _reduce(log_sum - logits * targets, reduction)

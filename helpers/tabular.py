@@ -16,33 +16,57 @@ from torch import nn
 
 from .embeddings import Embedding
 
-
-def _column(frame, name, number):
-    "A column as numbers (float64) or as plain objects; `ValueError` with its name."
+# %% ../nbs/12_tabular_embeddings.ipynb #b0ae3e73
+def _column(frame, name):
+    "A column by its name; `ValueError` if it is not there, or is empty."
     if not len(frame):
         raise ValueError("The table has no rows.")
     if name not in frame:
-        raise ValueError(
-            f"There is no column {name!r}; the table has {', '.join(map(str, frame.columns))}."
-        )
+        columns = ", ".join(map(str, frame.columns))
+        raise ValueError(f"There is no column {name!r}; the table has {columns}.")
     column = frame[name]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(
-            column.cat.categories.dtype if not column.isna().any() else object
-        )
-    if not number:
+    if not isinstance(column.dtype, pd.CategoricalDtype):
         return column
+    plain = object if column.isna().any() else column.cat.categories.dtype
+    return column.astype(plain)
+
+
+def _first_text(column):
+    "The first value that is no number; if there is none, the type of the column."
+    for value in column.dropna():
+        if not isinstance(value, (int, float)):
+            return repr(value)
+    return column.dtype
+
+
+def _numbers(frame, name):
+    "A column as float64; `ValueError` if it holds anything else."
+    column = _column(frame, name)
     try:
-        column = column.astype("float64")
+        numbers = column.astype("float64")
     except (TypeError, ValueError):
         raise ValueError(
-            f"Column {name!r} should hold numbers, and holds {next((repr(value) for value in column.dropna() if not isinstance(value, (int, float))), column.dtype)}. Convert it, or name it among the categories."
+            f"Column {name!r} should hold numbers, and holds {_first_text(column)}. "
+            "Convert it, or name it among the categories."
         ) from None
-    if np.isinf(column).any():
+    if np.isinf(numbers).any():
         raise ValueError(
-            f"Column {name!r} holds numbers that are not finite. Mark what is missing as NaN."
+            f"Column {name!r} holds numbers that are not finite. "
+            "Mark what is missing as NaN."
         )
-    return column
+    return numbers
+
+
+def _check_types(column, levels):
+    "`ValueError` where text meets numbers: nothing would be recognised."
+    known = column.dropna().infer_objects()
+    if not len(known) or not len(levels):
+        return
+    if is_numeric_dtype(levels) != is_numeric_dtype(known):
+        raise ValueError(
+            f"Column {column.name!r} holds {known.iloc[0]!r}, and in training it held "
+            f"{levels[0]!r}: text and numbers. Give it the type it had."
+        )
 
 # %% ../nbs/12_tabular_embeddings.ipynb #7074143c
 def _levels(column):
@@ -51,86 +75,75 @@ def _levels(column):
         return pd.Index(sorted(column.dropna().unique()))
     except TypeError:
         raise ValueError(
-            f'Column {column.name!r} mixes text and numbers, 0 and "0" perhaps. Read it as text: dtype=str.'
+            f'Column {column.name!r} mixes text and numbers, 0 and "0" perhaps. '
+            "Read it as text: dtype=str."
         ) from None
 
 
 def _codes(column, levels):
     "The place of each name among the levels, counted from 1; 0 if it has none."
-    known = column.dropna().infer_objects()
-    if (
-        len(known)
-        and len(levels)
-        and is_numeric_dtype(levels) != is_numeric_dtype(known)
-    ):
-        raise ValueError(
-            f"Column {column.name!r} holds {known.iloc[0]!r}, and in training it held {levels[0]!r}: text and numbers. Give it the type it had."
-        )
+    _check_types(column, levels)
     return levels.get_indexer(column) + 1
 
 # %% ../nbs/12_tabular_embeddings.ipynb #af7ad80e
 class TableCoder:
-    "Turns rows of a table into rows of numbers. All it knows of the columns comes from one frame: use the training part."
+    "Makes rows of numbers from a table by what it learned of the training part alone."
 
     def __init__(
         self,
         train: pd.DataFrame,  # the training part
-        categories: list,
-        numbers: list,
-    ):  # which of its columns hold names, and which numbers
-        self.levels = {
-            name: _levels(_column(train, name, False)) for name in categories
-        }
-        self.medians, self.means, self.stds = {}, {}, {}
+        categories: list,  # columns that hold names
+        numbers: list,  # columns that hold numbers
+    ):
+        self.levels = {name: _levels(_column(train, name)) for name in categories}
+        self.medians = {}
+        self.means = {}
+        self.stds = {}
         for name in numbers:
-            column = _column(train, name, True)
-            if column.isna().all():
-                raise ValueError(
-                    f"Column {name!r} holds nothing but missing values. Leave it out."
-                )
-            if column.isna().any():
-                self.levels[f"{name} was missing"] = pd.Index([False, True])
-            filled = column.fillna(column.median())
-            self.medians[name], self.means[name], self.stds[name] = (
-                column.median(),
-                filled.mean(),
-                filled.std(ddof=0),
+            self._learn(name, _numbers(train, name))
+        # Rows of each embedding table; row 0 is for what is missing or unknown.
+        self.sizes = [len(levels) + 1 for levels in self.levels.values()]
+
+    def _learn(self, name, column):
+        "Note the median of a column of numbers, its scale, and whether values miss."
+        if column.isna().all():
+            raise ValueError(
+                f"Column {name!r} holds nothing but missing values. Leave it out."
             )
-        self.sizes = [
-            len(levels) + 1 for levels in self.levels.values()
-        ]  # rows of each embedding table
+        if column.isna().any():
+            self.levels[f"{name} was missing"] = pd.Index([False, True])
+        filled = column.fillna(column.median())
+        self.medians[name] = column.median()
+        self.means[name] = filled.mean()
+        self.stds[name] = filled.std(ddof=0)
 
     def __call__(
         self,
         frame: pd.DataFrame,  # rows with at least the columns named at the start
         dtype: torch.dtype = torch.float32,  # exact for codes up to 2**24
     ) -> torch.Tensor:  # [n, categories + flags + numbers]
-        "Codes first (0: missing, or not seen in training), then numbers, filled and scaled."
-        numbers = {name: _column(frame, name, True) for name in self.medians}
-        flags = {
-            f"{name} was missing": column.isna() for name, column in numbers.items()
-        }
-        columns = [
-            _codes(
-                flags[name] if name in flags else _column(frame, name, False), levels
-            )
-            for name, levels in self.levels.items()
-        ]
-        columns += [
-            (column.fillna(self.medians[name]) - self.means[name])
-            / (self.stds[name] + 1e-7)
-            for name, column in numbers.items()
-        ]
+        "Codes first (0: missing, or new), then numbers, filled and scaled."
+        numbers = {name: _numbers(frame, name) for name in self.medians}
+        flags = {f"{name} was missing": numbers[name].isna() for name in numbers}
+        columns = []
+        for name, levels in self.levels.items():
+            column = flags[name] if name in flags else _column(frame, name)
+            columns.append(_codes(column, levels))
+        for name, column in numbers.items():
+            filled = column.fillna(self.medians[name])
+            columns.append((filled - self.means[name]) / (self.stds[name] + 1e-7))
         return torch.tensor(np.column_stack(columns), dtype=dtype)
 
 # %% ../nbs/12_tabular_embeddings.ipynb #9c9fece4
-def embedding_size(rows: int) -> int:  # rows of the table; its width
+def embedding_size(
+    rows: int,  # of the table: how many names there are, and one more
+) -> int:  # how wide the table should be
     "fastai's rule of thumb for the width of an embedding, found by trying."
     return min(600, round(1.6 * rows**0.56))
 
 # %% ../nbs/12_tabular_embeddings.ipynb #e20cba64
 class TabularNet(nn.Module):
-    "Embeddings beside batch-normed numbers, then layers of Linear, ReLU, batch norm and dropout: fastai's `TabularModel` by hand."
+    "A net for rows of names and numbers: fastai's `TabularModel` by hand."
 
     def __init__(
         self,
@@ -139,33 +152,41 @@ class TabularNet(nn.Module):
         hidden: tuple = (200, 100),  # outputs of each hidden layer
         outputs: int = 1,  # with 1 the result has shape [n], else [n, outputs]
         drop: float = 0.0,  # share of the activations dropped after each hidden layer
-        widths: list = None,
-    ):  # of the embeddings; `embedding_size` without
+        widths: list = None,  # of the embeddings; `embedding_size` without
+    ):
         super().__init__()
-        widths = [embedding_size(rows) for rows in sizes] if widths is None else widths
-        self.tables = nn.ModuleList(
-            [Embedding(rows, width) for rows, width in zip(sizes, widths, strict=True)]
-        )
+        if widths is None:
+            widths = [embedding_size(rows) for rows in sizes]
+        self.tables = nn.ModuleList()
+        for rows, width in zip(sizes, widths, strict=True):
+            self.tables.append(Embedding(rows, width))
         self.learned = sum(widths)
         self.numbers = nn.BatchNorm1d(numbers) if numbers else nn.Identity()
-        sides, layers = [self.learned + numbers, *hidden], []
-        for inputs, n in zip(sides, hidden):  # no bias, as in fastai
-            layers += [
-                nn.Linear(inputs, n, bias=False),
-                nn.ReLU(),
-                nn.BatchNorm1d(n),
-            ] + [nn.Dropout(drop)] * (drop > 0)
-        self.layers = nn.Sequential(*layers, nn.Linear(sides[-1], outputs))
+        layers = []
+        inputs = self.learned + numbers
+        for units in hidden:
+            layers.append(nn.Linear(inputs, units, bias=False))  # as in fastai
+            layers.append(nn.ReLU())
+            layers.append(nn.BatchNorm1d(units))
+            if drop > 0:
+                layers.append(nn.Dropout(drop))
+            inputs = units
+        layers.append(nn.Linear(inputs, outputs))
+        self.layers = nn.Sequential(*layers)
 
-    def vectors(self, x):  # [n, categories + numbers], from `TableCoder`
-        "What each category of a row was turned into, side by side, and the numbers as they came."
-        return torch.cat(
-            [table(x[:, n].long()) for n, table in enumerate(self.tables)]
-            + [x[:, len(self.tables) :]],
-            1,
-        )
+    def vectors(
+        self,
+        x: torch.Tensor,  # [n, categories + numbers], from `TableCoder`
+    ) -> torch.Tensor:  # [n, widths of the embeddings + numbers]
+        "The vectors of a row's categories side by side, and its numbers as they came."
+        columns = [table(x[:, n].long()) for n, table in enumerate(self.tables)]
+        columns.append(x[:, len(self.tables) :])
+        return torch.cat(columns, 1)
 
-    def forward(self, x):  # [n, categories + numbers], from `TableCoder`
+    def forward(
+        self,
+        x: torch.Tensor,  # [n, categories + numbers], from `TableCoder`
+    ) -> torch.Tensor:  # [n], or [n, outputs]
         learned, numbers = self.vectors(x).tensor_split([self.learned], 1)
         out = self.layers(torch.cat([learned, self.numbers(numbers)], 1))
         return out[:, 0] if out.shape[1] == 1 else out
@@ -176,5 +197,6 @@ def embedded(
     model: TabularNet,
     x: torch.Tensor,  # [n, categories + numbers], from `TableCoder`
 ) -> np.ndarray:  # float32 [n, widths of the embeddings + numbers]
-    "Features for other learners: each category as the vector that the net has learned for it (Guo and Berkhahn, 2016)."
-    return model.vectors(x.to(next(model.parameters()).device)).cpu().numpy()
+    "Features for other learners: learned vectors for names (Guo and Berkhahn, 2016)."
+    device = next(model.parameters()).device
+    return model.vectors(x.to(device)).cpu().numpy()

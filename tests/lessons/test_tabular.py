@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 
+from helpers.optim import AdamW
 from helpers.tabular import TableCoder, TabularNet, embedded, embedding_size
+from helpers.train import Batches, fit
 
 
 def frame(**changes):
@@ -28,22 +31,21 @@ def coder():
 
 def test_codes_fill_and_scale(coder):
     x = coder(frame(), torch.float64)
-    assert coder.sizes == [4, 4, 3] and list(coder.levels) == ["kind", "day", "size was missing"]
-    assert (
-        x[:, 0].tolist() == [2, 1, 0, 3, 1, 2]
-        and x[:, 1].tolist() == [3, 1, 2, 2, 1, 3]
-        and x[:, 2].tolist() == [1, 1, 2, 1, 1, 1]
-    )
+    assert coder.sizes == [4, 4, 3]
+    assert list(coder.levels) == ["kind", "day", "size was missing"]
+    assert x[:, 0].tolist() == [2, 1, 0, 3, 1, 2]
+    assert x[:, 1].tolist() == [3, 1, 2, 2, 1, 3]
+    assert x[:, 2].tolist() == [1, 1, 2, 1, 1, 1]
     filled = np.array([1, 2, 4, 4, 8, 30])
     assert np.allclose(x[:, 3], (filled - filled.mean()) / filled.std(), atol=1e-7)
-    assert np.allclose(x[:, 3:].mean(0), 0, atol=1e-12) and np.allclose(
-        x[:, 3:].std(0, correction=0), 1, atol=1e-7
-    )
+    assert np.allclose(x[:, 3:].mean(0), 0, atol=1e-12)
+    assert np.allclose(x[:, 3:].std(0, correction=0), 1, atol=1e-7)
     assert coder(frame()).dtype == torch.float32
 
 
-def test_what_is_learned_comes_from_training_alone(coder):
-    new = pd.DataFrame(
+def later():
+    "Rows of the future, with names and gaps that training did not have."
+    return pd.DataFrame(
         {
             "kind": ["quince", "plum", None],
             "day": [2, 7, 1],
@@ -51,44 +53,45 @@ def test_what_is_learned_comes_from_training_alone(coder):
             "price": [np.nan, 4, 1000],
         }
     )
-    x = coder(new, torch.float64)
-    assert (
-        x[:, 0].tolist() == [0, 3, 0]
-        and x[:, 1].tolist() == [2, 0, 1]
-        and x[:, 2].tolist() == [1, 2, 1]
-    )
-    assert (
-        x[1, 3] == pytest.approx((4 - coder.means["size"]) / coder.stds["size"], abs=1e-6)
-        and coder.medians["size"] == 4
-    )
-    assert x[0, 4] == pytest.approx(
-        0, abs=1e-6
-    )  # the median of price, 3.5, is its mean; no flag, since none was missing in training
+
+
+def test_what_is_learned_comes_from_training_alone(coder):
+    x = coder(later(), torch.float64)
+    assert x[:, 0].tolist() == [0, 3, 0]
+    assert x[:, 1].tolist() == [2, 0, 1]
+    assert x[:, 2].tolist() == [1, 2, 1]
+    assert coder.medians["size"] == 4
+    scaled = (4 - coder.means["size"]) / coder.stds["size"]
+    assert x[1, 3] == pytest.approx(scaled, abs=1e-6)
+    # The median of price, 3.5, is its mean. No flag, since none was missing in training.
+    assert x[0, 4] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_row_does_not_depend_on_its_company(coder):
+    x = coder(later(), torch.float64)
     for n in range(3):
-        assert torch.equal(
-            coder(new[n : n + 1], torch.float64)[0], x[n]
-        )  # the company a row comes in does not matter
-    kept = frame()
-    coder(kept), TableCoder(kept, ["kind"], ["size"])
-    pd.testing.assert_frame_equal(kept, frame())
+        alone = coder(later()[n : n + 1], torch.float64)
+        assert torch.equal(alone[0], x[n])
+
+
+def test_the_table_given_is_left_alone(coder):
+    table = frame()
+    coder(table)
+    TableCoder(table, ["kind"], ["size"])
+    pd.testing.assert_frame_equal(table, frame())
 
 
 def test_order_of_columns_and_index_do_not_matter(coder):
-    assert torch.equal(
-        coder(frame()[["price", "size", "kind", "day"]].set_axis(list("abcdef"))), coder(frame())
-    )
+    other = frame()[["price", "size", "kind", "day"]].set_axis(list("abcdef"))
+    assert torch.equal(coder(other), coder(frame()))
 
 
 def test_text_categories_and_booleans():
-    as_category = frame(
-        kind=frame().kind.astype("category"),
-        day=frame().day.astype("category"),
-        kind2=[True, False] * 3,
-    )
+    plain = frame(kind2=[True, False] * 3)
+    as_category = plain.astype({"kind": "category", "day": "category"})
     coder = TableCoder(as_category, ["kind", "day", "kind2"], ["size"])
-    assert torch.equal(coder(as_category), coder(frame(kind2=[True, False] * 3))) and coder(
-        as_category
-    )[:2, 2].tolist() == [2, 1]
+    assert torch.equal(coder(as_category), coder(plain))
+    assert coder(as_category)[:2, 2].tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,9 @@ def test_bad_later_tables(coder, new, words):
 
 def test_all_missing_later_is_fine(coder):
     x = coder(frame(kind=None, day=np.nan, size=np.nan))
-    assert (x[:, :2] == 0).all() and (x[:, 2] == 2).all() and x.isfinite().all()
+    assert (x[:, :2] == 0).all()
+    assert (x[:, 2] == 2).all()
+    assert x.isfinite().all()
 
 
 def test_a_constant_column_gives_zeros():
@@ -150,89 +155,84 @@ def net(seed=0, **kwargs):
 
 def test_shapes(coder):
     x = coder(frame())
-    assert net()(x).shape == (6,) and net(outputs=3)(x).shape == (6, 3)
-    assert TabularNet([4, 4, 3], 0, (5,))(x[:, :3]).shape == (6,) and TabularNet([], 2, (5,))(
-        x[:, 3:]
-    ).shape == (6,)
-    assert [table.weight.shape[1] for table in net(widths=[2, 5, 1]).tables] == [2, 5, 1]
+    assert net()(x).shape == (6,)
+    assert net(outputs=3)(x).shape == (6, 3)
+    assert TabularNet([4, 4, 3], 0, (5,))(x[:, :3]).shape == (6,)
+    assert TabularNet([], 2, (5,))(x[:, 3:]).shape == (6,)
+    widths = [2, 5, 1]
+    assert [table.weight.shape[1] for table in net(widths=widths).tables] == widths
     with pytest.raises(ValueError):
         net(widths=[2, 5])
 
 
-def test_equal_to_fastai_in_value_and_gradient(coder):
+def fastai_net(outputs, drop):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from fastai.tabular.model import TabularModel
-    x, target = coder(frame()).double(), torch.arange(6.0).double()
-    for training, outputs, drop in ((True, 1, 0.0), (False, 1, 0.3), (False, 4, 0.0)):
-        ours, theirs = (
-            net(outputs=outputs, drop=drop).double(),
-            TabularModel(
-                [(rows, embedding_size(rows)) for rows in (4, 4, 3)], 2, outputs, [8, 6], ps=drop
-            ).double(),
-        )
-        assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
-        with torch.no_grad():
-            for p in theirs.parameters():
-                p.add_(0.3 * torch.randn_like(p))
-        theirs(x[:, :3].long(), x[:, 3:])  # running statistics that are not the first ones
-        ours.load_state_dict(
-            dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True))
-        )
-        ours.train(training), theirs.train(training)
-        a, b = ours(x), theirs(x[:, :3].long(), x[:, 3:])
-        assert torch.allclose(a.reshape(6, -1), b, atol=1e-10, rtol=0)
-        for result in (a, b):
-            (result.reshape(6, -1) * target[:, None]).sum().backward()
-        for p, q in zip(ours.parameters(), theirs.parameters()):
-            assert torch.allclose(p.grad, q.grad, atol=1e-10, rtol=1e-10)
+    widths = [(rows, embedding_size(rows)) for rows in (4, 4, 3)]
+    return TabularModel(widths, 2, outputs, [8, 6], ps=drop)
+
+
+@pytest.mark.parametrize(
+    ("training", "outputs", "drop"), [(True, 1, 0.0), (False, 1, 0.3), (False, 4, 0.0)]
+)
+def test_equal_to_fastai_in_value_and_gradient(coder, training, outputs, drop):
+    x = coder(frame()).double()
+    names, numbers = x[:, :3].long(), x[:, 3:]
+    ours = net(outputs=outputs, drop=drop).double()
+    theirs = fastai_net(outputs, drop).double()
+    assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
+    with torch.no_grad():
+        for p in theirs.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    theirs(names, numbers)  # running statistics that are not the first ones
+    weights = theirs.state_dict().values()
+    ours.load_state_dict(dict(zip(ours.state_dict(), weights, strict=True)))
+    ours.train(training)
+    theirs.train(training)
+
+    our, their = ours(x).reshape(6, -1), theirs(names, numbers)
+    assert torch.allclose(our, their, atol=1e-10, rtol=0)
+    unequal = torch.arange(6.0).double()[:, None]
+    (our * unequal).sum().backward()
+    (their * unequal).sum().backward()
+    for p, q in zip(ours.parameters(), theirs.parameters()):
+        assert torch.allclose(p.grad, q.grad, atol=1e-10, rtol=1e-10)
 
 
 def test_dropout_only_in_training(coder):
-    model, x = net(drop=0.5), coder(frame())
+    model = net(drop=0.5)
+    x = coder(frame())
     model(x)
     model.eval()
-    assert (
-        torch.equal(model(x), model(x))
-        and sum(isinstance(layer, torch.nn.Dropout) for layer in model.layers) == 2
-    )
+    assert torch.equal(model(x), model(x))
+    assert sum(isinstance(layer, torch.nn.Dropout) for layer in model.layers) == 2
 
 
 def test_embedded(coder):
-    model, x = net(), coder(frame())
+    model = net()
+    x = coder(frame())
+    kinds, days = [table.weight.detach().numpy() for table in model.tables[:2]]
     features = embedded(model, x)
     widths = [embedding_size(rows) for rows in (4, 4, 3)]
-    assert features.shape == (6, sum(widths) + 2) and features.dtype == np.float32
-    assert np.array_equal(
-        features[:, : widths[0]], model.tables[0].weight.detach().numpy()[[2, 1, 0, 3, 1, 2]]
-    )
-    assert np.array_equal(
-        features[:, widths[0] : sum(widths[:2])],
-        model.tables[1].weight.detach().numpy()[[3, 1, 2, 2, 1, 3]],
-    )
+    assert features.shape == (6, sum(widths) + 2)
+    assert features.dtype == np.float32
+    first, second = kinds.shape[1], kinds.shape[1] + days.shape[1]
+    assert np.array_equal(features[:, :first], kinds[[2, 1, 0, 3, 1, 2]])
+    assert np.array_equal(features[:, first:second], days[[3, 1, 2, 2, 1, 3]])
     assert np.array_equal(features[:, -2:], x[:, 3:].numpy())
 
 
 def test_it_learns_what_depends_on_names():
-    from helpers.optim import AdamW
-    from helpers.train import Batches, fit
-
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"name": rng.choice(list("abcdef"), 600), "number": rng.normal(size=600)})
-    y = torch.tensor(
-        table.name.map(dict(a=0.0, b=5.0, c=-3.0, d=4.0, e=-4.0, f=1.0)).to_numpy()
-        + table.number.to_numpy(),
-        dtype=torch.float32,
-    )
+    worth = dict(a=0.0, b=5.0, c=-3.0, d=4.0, e=-4.0, f=1.0)
+    target = table.name.map(worth) + table.number
+    y = torch.tensor(target.to_numpy(), dtype=torch.float32)
     coder = TableCoder(table, ["name"], ["number"])
     torch.manual_seed(0)
     model = TabularNet(coder.sizes, 1, (20,))
-    fit(
-        model,
-        Batches(coder(table), y, 50, shuffle=True, seed=0, device="cpu"),
-        AdamW(model.parameters(), 0.02),
-        15,
-        torch.nn.functional.mse_loss,
-    )
+    batches = Batches(coder(table), y, 50, shuffle=True, seed=0, device="cpu")
+    fit(model, batches, AdamW(model.parameters(), 0.02), 15, F.mse_loss)
     with torch.no_grad():
-        assert torch.nn.functional.mse_loss(model.eval()(coder(table)), y) < 0.1 * y.var()
+        assert F.mse_loss(model.eval()(coder(table)), y) < 0.1 * y.var()
