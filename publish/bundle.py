@@ -297,6 +297,7 @@ def fewer_colors(output):
 def leave_out(output):
     "Put a sentence in a picture's place."
     output.data = nbformat.from_dict({"text/plain": LEFT_OUT})
+    output.metadata.pop("image/png", None)
 
 
 def shrink(notebook):
