@@ -1,30 +1,60 @@
-"""The authors' tools: python -m publish run | refresh | bundle | clean | site"""
+"The authors' tools: python -m publish run | refresh | bundle | clean | site"
 
+import argparse
 import sys
 
 
-def main(words):
-    "Start one of the tools; the exit code."
-    tool, *rest = words or [""]
-    if tool == "run":
-        from publish.lessons import run_lessons
+def run(lesson=""):
+    "run lessons without a browser, and print a table"
+    from publish.lessons import run_lessons
 
-        return 0 if run_lessons(*rest[:1]) else 1
-    if tool == "refresh":
-        from publish.refresh import refresh
+    return run_lessons(lesson)
 
-        print("changed:", ", ".join(refresh()) or "nothing")
-        return 0
-    if tool in ("bundle", "clean"):
-        from publish.bundle import main as bundle
 
-        return bundle([tool] if tool == "clean" else [])
-    if tool == "site":
-        from publish.site import main as site
+def refresh():
+    "write buttons, set-up cells and folded answers, Then and now and the glossary"
+    from publish.refresh import refresh
 
-        return site([])
-    print(__doc__)
-    return 2
+    print("changed:", ", ".join(refresh()) or "nothing")
+    return True
+
+
+def bundle():
+    "write each lesson as one file, and flashcards, to _bundles/"
+    from publish.bundle import write_bundles
+
+    write_bundles()
+    return True
+
+
+def clean():
+    "write the lessons without outputs and answers to _clean/"
+    from publish.bundle import write_clean_copies
+
+    write_clean_copies()
+    return True
+
+
+def site():
+    "build the site that needs no network, in _site/"
+    from publish.site import make_docs
+
+    return make_docs()
+
+
+def main(words) -> int:  # the exit code
+    "Start one of the tools."
+    parser = argparse.ArgumentParser(prog="python -m publish", description=__doc__)
+    tools = parser.add_subparsers(dest="tool", required=True)
+    for tool in (run, refresh, bundle, clean, site):
+        command = tools.add_parser(tool.__name__, help=tool.__doc__, description=tool.__doc__)
+        command.set_defaults(start=tool)
+        if tool is run:
+            command.add_argument("lesson", nargs="?", default="", help="a part of its name")
+    options = vars(parser.parse_args(words))
+    del options["tool"]
+    all_is_well = options.pop("start")(**options)
+    return 0 if all_is_well else 1
 
 
 if __name__ == "__main__":

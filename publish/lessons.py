@@ -1,4 +1,4 @@
-"Run the lessons without a browser, and write into them what stands elsewhere once: the project's address and the quiz questions."
+"Which notebooks there are, running them, and what stands in each: buttons and the set-up cell."
 
 import hashlib
 import os
@@ -10,27 +10,46 @@ from pathlib import Path
 import nbformat
 
 import helpers
+from helpers.course.files import replacing
 
 ROOT = Path(helpers.__file__).resolve().parent.parent
+
+
+# --- which notebooks there are
 
 
 def lessons(
     pattern: str = "",  # only notebooks whose name contains this
 ) -> list:  # paths of the numbered notebooks, in order
     "The lessons of the course."
-    return [
-        path for path in sorted((ROOT / "nbs").glob("[0-9][0-9]_*.ipynb")) if pattern in path.name
-    ]
+    paths = sorted((ROOT / "nbs").glob("[0-9][0-9]_*.ipynb"))
+    return [path for path in paths if pattern in path.name]
+
+
+def appendix() -> list:  # paths of notebooks, in order
+    "What belongs to no lesson: it has buttons and a set-up cell, but neither exercises nor a quiz."
+    return sorted((ROOT / "nbs" / "appendix").glob("*.ipynb"))
+
+
+def single_files() -> list:  # paths of notebooks, in order
+    "The notebooks that readers may also take alone, as a single file: lessons and appendix."
+    return lessons() + appendix()
+
+
+# --- running them
 
 
 def execute(
     path: Path,  # a notebook
     timeout: int = 600,  # seconds for one cell
 ) -> tuple:  # the executed notebook, and the seconds it took
-    "Run a notebook from top to bottom in its own folder; the file is left as it is. `CellExecutionError` if a cell fails."
+    """Run a notebook from top to bottom in its own folder; the file is left as it is.
+
+    `CellExecutionError` if a cell fails."""
     from nbclient import NotebookClient
 
-    notebook, start = nbformat.read(path, as_version=4), time.time()
+    start = time.time()
+    notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=timeout,
@@ -38,9 +57,9 @@ def execute(
         extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
-    client.execute(
-        env={"GOMP_SPINCOUNT": "10000", **os.environ, "HELPERS_QUIET": "1"}
-    )  # a thread that waits should soon leave its core to others
+    # A thread that waits should soon leave its core to others.
+    variables = {"GOMP_SPINCOUNT": "10000", **os.environ, "HELPERS_QUIET": "1"}
+    client.execute(env=variables)
     return notebook, time.time() - start
 
 
@@ -48,82 +67,104 @@ def printed(
     notebook,  # an executed notebook
 ) -> str:
     "Everything that a notebook printed or displayed as text."
-    shown = []
+    texts = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            shown.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
-    return "\n".join(shown)
+            texts.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
+    return "\n".join(texts)
+
+
+DATA = re.compile(
+    r"^(MNIST|MovieLens [\w-]+|Adult|Rossmann|Paddy Doctor|stand-in \w+): \d", re.MULTILINE
+)
+
+
+def _summary(notebook):
+    "What a run says of itself: data, solved exercises, verdicts."
+    text = printed(notebook)
+    data = dict.fromkeys(DATA.findall(text))
+    solved = re.search(r"(\d+ of \d+) exercises solved so far", text)
+    verdicts = []
+    for words in ("holds", "in part", "does not hold", "not shown"):
+        count = len(re.findall(rf"  {words}  ", text))
+        if count:
+            verdicts.append(f"{count} {words}")
+    return {
+        "data": ", ".join(data) or "made in the lesson",
+        "exercises solved": solved[1] if solved else "",
+        "then and now": ", ".join(verdicts),
+    }
 
 
 def run_lessons(
     pattern: str = "",  # only lessons whose name contains this
 ) -> bool:  # True if all of them ran
-    "Run the lessons with the learner's settings and print a table; a lesson that fails is named, and the others go on."
-    from helpers.course.figures import Table
+    """Run the lessons with the learner's settings and print a table.
 
-    rows, fine = [], True
+    A lesson that fails is named, and the others go on."""
+    import pandas as pd
+
+    rows = []
+    all_ran = True
     for path in lessons(pattern):
         print(f"running {path.stem} …", file=sys.stderr)
+        row = {"lesson": path.stem}
         try:
             notebook, seconds = execute(path)
         except Exception as error:
-            fine = False
-            rows.append([path.stem, "", "", "", f"failed: {str(error).strip().splitlines()[-1]}"])
-            continue
-        text = printed(notebook)
-        data = dict.fromkeys(
-            re.findall(
-                r"^(MNIST|MovieLens [\w-]+|Adult|Rossmann|Paddy Doctor|stand-in \w+): \d",
-                text,
-                re.M,
-            )
-        )
-        solved = re.search(r"(\d+ of \d+) exercises solved so far", text)
-        verdicts = [
-            f"{len(re.findall(rf'  {words}  ', text))} {words}"
-            for words in ("holds", "in part", "does not hold")
-        ]
-        rows.append(
-            [
-                path.stem,
-                ", ".join(data) if data else "made in the lesson",
-                f"{seconds:.0f}",
-                solved[1] if solved else "",
-                ", ".join(verdicts),
-            ]
-        )
-    print(Table(["lesson", "data", "seconds", "exercises solved", "then and now"], rows))
-    return fine
+            all_ran = False
+            row["then and now"] = f"failed: {str(error).strip().splitlines()[-1]}"
+        else:
+            row["seconds"] = f"{seconds:.0f}"
+            row.update(_summary(notebook))
+        rows.append(row)
+    columns = ["lesson", "data", "seconds", "exercises solved", "then and now"]
+    table = pd.DataFrame(rows, columns=columns).fillna("")
+    print(table.to_string(index=False))
+    return all_ran
 
 
-def pyproject():
+# --- the project's address, the buttons
+
+
+def pyproject() -> dict:
     "What `pyproject.toml` says."
     try:
         import tomllib
-    except ImportError:
+    except ImportError:  # Python 3.10
         import tomli as tomllib
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def address():
+def address() -> str:
     "The project's public address, from `[project.urls]` in `pyproject.toml`."
     return pyproject()["project"]["urls"]["Repository"].rstrip("/")
 
 
-BUNDLES = "bundles"  # the branch where the single-file copies are published, see `publish.bundle`
+BUNDLES = "bundles"  # the branch where the single-file copies are published: `publish.bundle`
+FIRST_BUTTON = "[Open in Colab]"
 
 
 def buttons(
-    name: str,  # file name of the lesson
+    name: str,  # file name of the notebook
 ) -> str:  # Markdown
-    "Links that open a lesson's single-file copy in Colab or Kaggle, or download it."
-    owner = address().removeprefix("https://github.com/")
-    return (
-        f"[Open in Colab](https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{name}) | "
-        f"[Open in Kaggle](https://kaggle.com/kernels/welcome?src={address()}/blob/{BUNDLES}/{name}) | "
-        f"[Download]({address()}/raw/{BUNDLES}/{name})"
-    )
+    "Links that open a notebook's single-file copy in Colab or Kaggle, or download it."
+    project = address()
+    owner = project.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{name}"
+    kaggle = f"https://kaggle.com/kernels/welcome?src={project}/blob/{BUNDLES}/{name}"
+    download = f"{project}/raw/{BUNDLES}/{name}"
+    return f"{FIRST_BUTTON}({colab}) | [Open in Kaggle]({kaggle}) | [Download]({download})"
 
+
+def is_buttons(
+    cell,  # of a notebook
+) -> bool:
+    "True for the cell with the buttons."
+    return cell.source.startswith(FIRST_BUTTON)
+
+
+# --- the set-up cell
 
 SET_UP = """# On Kaggle or Colab this fetches the course's package; elsewhere it does nothing.
 import importlib.util
@@ -132,13 +173,13 @@ import sys
 
 def course_found():
     try:
-        return importlib.util.find_spec('helpers.course.exercises') is not None
+        return importlib.util.find_spec("helpers.course.exercises") is not None
     except Exception:  # there is no package helpers, or it is somebody else's
         return False
 
 
 if not course_found():
-    sys.modules.pop('helpers', None)
+    sys.modules.pop("helpers", None)
     %pip install --quiet "git+{address}"
     importlib.invalidate_caches()
     if not course_found():
@@ -149,6 +190,11 @@ if not course_found():
         )"""
 
 
+def set_up() -> str:  # source of a code cell
+    "The cell that fetches the course's package where it is not."
+    return SET_UP.format(address=address())
+
+
 def is_set_up(
     cell,  # of a notebook
 ) -> bool:
@@ -156,19 +202,33 @@ def is_set_up(
     return cell.cell_type == "code" and "%pip install" in cell.source and "git+" in cell.source
 
 
-WRITTEN = ".written"  # the list: a digest and a name in each line
+# --- folders that are made
+
+WRITTEN = ".written"  # the list of what was made: a digest and a name in each line
 
 
 def _digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def _put(path, content):
-    "Write a file beside its place, then move it there: never half a file."
+def _write(path, content):
+    "Write a file whole, or not at all."
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def _read_list(path):
+    "The entries (digest, name) of a list; none where it is missing or damaged."
+    if not path.is_file():
+        return set()
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return set(re.findall(r"^(\w{64})  (.+)$", text, re.MULTILINE))
+
+
+def _write_list(path, entries):
+    lines = [f"{digest}  {name}\n" for digest, name in sorted(entries)]
+    _write(path, "".join(lines).encode())
 
 
 def write_folder(
@@ -176,31 +236,26 @@ def write_folder(
     contents: dict,  # file name, below the folder, to bytes
 ) -> list:  # names of files that somebody has changed: they stay as they are
     "Write a set of files and remove those of the last set; what others wrote there stays."
-
-    def note(entries):
-        lines = [f"{digest}  {name}\n" for digest, name in sorted(entries)]
-        _put(folder / WRITTEN, "".join(lines).encode())
-
-    known = set()
-    if (folder / WRITTEN).is_file():
-        text = (folder / WRITTEN).read_text(encoding="utf-8", errors="replace")
-        known = set(re.findall(r"^(\w{64})  (.+)$", text, re.M))
+    old = _read_list(folder / WRITTEN)
     new = {(_digest(content), name) for name, content in contents.items()}
-    note(known | new)  # a run that is interrupted leaves no file that is not listed
+    # A run that is interrupted leaves no file that is not listed.
+    _write_list(folder / WRITTEN, old | new)
     changed = []
-    for name in sorted({name for _, name in known | new}):
+    for name in sorted({name for _, name in old | new}):
         path = folder / name
-        entry = (_digest(path.read_bytes()), name) if path.is_file() else None
+        entry = None
+        if path.is_file():
+            entry = (_digest(path.read_bytes()), name)
         if entry in new:
             continue
         if name not in contents:
-            if entry in known:
+            if entry in old:
                 path.unlink()
-        elif entry is None or entry in known:
-            _put(path, contents[name])
+        elif entry is None or entry in old:
+            _write(path, contents[name])
         else:
             changed.append(name)
-    note(new)
+    _write_list(folder / WRITTEN, new)
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
         print(

@@ -1,24 +1,30 @@
-"*Then and now*, every claim of the lectures with its verdict, and the glossary, which links each term to the cell that builds it."
+"""What is made from the lessons: *Then and now* and the glossary; and what is written into them.
+
+*Then and now* has every claim of the lectures with its verdict. The glossary links each term to
+the cell that builds it. Into the notebooks go buttons, set-up cell and folded answers of a quiz."""
 
 import html
 import json
 import re
 from collections import Counter
-from pathlib import Path
 
 import nbformat
 
-import helpers
 from helpers.course.quiz import quiz_text
-from publish.lessons import SET_UP, address, buttons, is_set_up
-from publish.lessons import lessons as lesson_paths
+from publish import lessons as project
+from publish.lessons import ROOT, buttons, is_buttons, is_set_up, set_up, single_files
 
-ROOT = Path(helpers.__file__).resolve().parent.parent
+# As the tables have them, as the page has them.
 VERDICTS = {
     "holds": "Holds",
     "in part": "In part",
     "does not hold": "Does not hold",
-}  # as the tables have them, as the page has them
+    "not shown": "Not shown",
+}
+QUIZ_TEXT = "<details><summary>The same questions"  # how the folded answers begin
+
+
+# --- headings and their anchors
 
 
 def slug(
@@ -26,24 +32,32 @@ def slug(
 ) -> str:
     "The anchor that Pandoc gives a heading."
     words = re.sub(r"[^\w\s.-]", "", heading.lower())
-    return re.sub(r"^[^a-z]+", "", re.sub(r"\s+", "-", words.strip())) or "section"
+    anchor = re.sub(r"\s+", "-", words.strip())
+    return re.sub(r"^[^a-z]+", "", anchor) or "section"
+
+
+def without_code(
+    text: str,  # Markdown
+) -> str:
+    "A text without its blocks of code, in which # begins no heading."
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def headings(
     notebook,  # a lesson
 ) -> list:  # pairs of text and anchor, in order
     "The headings of a notebook; a text that comes again has -1, -2 at its anchor."
-    found, seen = [], Counter()
+    pairs = []
+    counts = Counter()
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             continue
-        for text in re.findall(
-            r"^#{1,6} +(.+?)\s*$", re.sub(r"^```.*?^```", "", cell.source, flags=re.M | re.S), re.M
-        ):
+        for text in re.findall(r"^#{1,6} +(.+?)\s*$", without_code(cell.source), re.MULTILINE):
             anchor = slug(text)
-            found.append((text, anchor + (f"-{seen[anchor]}" if seen[anchor] else "")))
-            seen[anchor] += 1
-    return found
+            number = counts[anchor]
+            counts[anchor] += 1
+            pairs.append((text, f"{anchor}-{number}" if number else anchor))
+    return pairs
 
 
 def title(
@@ -55,10 +69,25 @@ def title(
 
 def lessons() -> dict:  # file name to notebook
     "The lessons of the course, in order."
-    return {
-        path.name: nbformat.read(path, as_version=4)
-        for path in sorted((ROOT / "nbs").glob("[0-9][0-9]_*.ipynb"))
-    }
+    return {path.name: nbformat.read(path, as_version=4) for path in project.lessons()}
+
+
+# --- the claims of a lesson
+
+
+def _table_rows(text):
+    "The rows of a Markdown table as dictionaries by column."
+    lines = []
+    for line in text.splitlines():
+        cells = re.split(r"(?<!\\)\|", line)[1:-1]
+        lines.append([cell.strip().replace("\\|", "|") for cell in cells])
+    columns, _, *rows = lines
+    return [dict(zip(columns, row)) for row in rows]
+
+
+def _plain(text):
+    "A text that `as_text` made safe for Markdown, as it was."
+    return html.unescape(re.sub(r"\\([*_~|$(])", r"\1", text))
 
 
 def claims(
@@ -66,66 +95,69 @@ def claims(
 ) -> tuple:  # id of the table's cell, and its rows as dictionaries by column
     "The stored table of a lesson's claims; `ValueError` if there is none."
     for cell in notebook.cells:
-        if (
-            cell.cell_type != "code"
-            or not cell.source.startswith("then_and_now(")
-            and "\nthen_and_now(" not in cell.source
-        ):
+        if cell.cell_type != "code":
+            continue
+        if not re.search(r"^then_and_now\(", cell.source, re.MULTILINE):
             continue
         for output in cell.outputs:
-            if text := output.get("data", {}).get("text/markdown"):
-                rows = [
-                    [
-                        part.strip().replace("\\|", "|")
-                        for part in re.split(r"(?<!\\)\|", line)[1:-1]
-                    ]
-                    for line in text.splitlines()
-                ]
-                rows = [dict(zip(rows[0], row)) for row in rows[2:]]
-                for row in rows:  # a name, not Markdown
-                    row["checked in"] = html.unescape(
-                        re.sub(r"\\([*_~|$(])", r"\1", row["checked in"])
-                    )
+            text = output.get("data", {}).get("text/markdown")
+            if text:
+                rows = _table_rows(text)
+                for row in rows:
+                    row["checked in"] = _plain(row["checked in"])
                 return cell.id, rows
     raise ValueError(
         f"{title(notebook)}: no stored output of then_and_now([...]). Run the lesson and save it."
     )
 
 
+def sections(
+    notebook,  # a lesson
+) -> dict:  # heading to anchor; headings of exercises begin with 'Exercise: '
+    "What a table of claims may name as the place that decided."
+    anchors = {}
+    among = ""
+    for text, anchor in headings(notebook)[1:]:
+        anchors.setdefault(f"{among}{text}", anchor)
+        if text == "Exercises":
+            among = "Exercise: "
+    return anchors
+
+
+def _split(where, anchors):
+    "The headings in a list with commas, [] if one is unknown; a heading may hold a comma too."
+    for heading in anchors:
+        if where == heading:
+            return [heading]
+        if where.startswith(f"{heading}, "):
+            others = _split(where.removeprefix(f"{heading}, "), anchors)
+            if others:
+                return [heading, *others]
+    return []
+
+
 def decided(
-    where: str,  # what the table says: the beginning or some words of a heading, several of them with commas, 'Exercise: …', or 'here'
-    notebook,
-    cell: str,  # the lesson, id of the table's cell
-) -> str:  # links, relative to the lesson's page, as Markdown with {} for the page
-    "Where a claim was decided; `ValueError` unless it can be told."
+    where: str,  # what the table says: headings in full, several with commas, or 'here'
+    notebook,  # the lesson
+    cell: str,  # id of the table's cell
+    page: str,  # file name of the lesson, where the links lead
+) -> str:  # links, as Markdown
+    "Where a claim was decided; `ValueError` for a heading that does not exist."
     if where == "here":
-        return f"[the table's own cell]({{}}#{cell})"
-    places = headings(notebook)[1:]
-    exercises = next(n for n, (text, _) in enumerate(places) if text == "Exercises")
-    words = lambda text: re.findall(r"[\w-]+", text.lower())
+        return f"[the table's own cell]({page}#{cell})"
+    anchors = sections(notebook)
+    links = []
+    for heading in _split(where, anchors):
+        links.append(f"[{heading.removeprefix('Exercise: ')}]({page}#{anchors[heading]})")
+    if not links:
+        raise ValueError(
+            f"{title(notebook)}: the table of claims says {where!r}, and no section is called so. "
+            "Write headings in full, with 'Exercise: ' before that of an exercise."
+        )
+    return " and ".join(links)
 
-    def in_order(few, many):
-        return all(word in many_left for many_left in [iter(many)] for word in few)
 
-    wanted = words(where.removeprefix("Exercise: "))
-    among = places[exercises:] if where.startswith("Exercise: ") else places[:exercises]
-    for fits in (
-        lambda text: words(text) == wanted,
-        lambda text: words(text)[: len(wanted)] == wanted,
-        lambda text: in_order(wanted, words(text)),
-    ):
-        match [(text, anchor) for text, anchor in among if fits(text)]:
-            case [(text, anchor)]:
-                return f"[{text}]({{}}#{anchor})"
-            case [_, _, *_] as several:
-                raise ValueError(
-                    f"{title(notebook)}: {where!r} in the table of claims may mean any of {', '.join(text for text, _ in several)}. Name the section in full."
-                )
-    if ", " in where:
-        return " and ".join(decided(part, notebook, cell) for part in where.split(", "))
-    raise ValueError(
-        f"{title(notebook)}: the table of claims says {where!r}, and no section is called so."
-    )
+# --- the two pages
 
 
 def page(
@@ -133,138 +165,153 @@ def page(
     cells: list,  # Markdown texts
 ):
     "A notebook of texts, the same whenever it is made from the same texts."
-    return nbformat.from_dict(
-        dict(
-            nbformat=4,
-            nbformat_minor=5,
-            metadata={
-                "kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}
-            },
-            cells=[
-                dict(
-                    cell_type="markdown",
-                    id=f"{name.replace('_', '-')}-{n:02}",
-                    metadata={},
-                    source=text,
-                )
-                for n, text in enumerate(cells)
-            ],
+    made = []
+    for n, text in enumerate(cells):
+        identity = f"{name.replace('_', '-')}-{n:02}"
+        made.append(dict(cell_type="markdown", id=identity, metadata={}, source=text))
+    kernel = {"display_name": "python3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel}
+    notebook = dict(nbformat=4, nbformat_minor=5, metadata=metadata, cells=made)
+    return nbformat.from_dict(notebook)
+
+
+def _note(notebook):
+    "What stands in brackets under the heading *Then and now*, or an empty text."
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "## Then and now" in cell.source:
+            text = cell.source.partition("## Then and now")[2].strip()
+            return text if text.startswith("(") else ""
+    return ""
+
+
+def _claims_of(name, notebook):
+    "A lesson's part of *Then and now*: its Markdown, and how often each verdict is given."
+    cell, rows = claims(notebook)
+    counts = Counter(row["verdict"] for row in rows)
+    unknown = set(counts) - set(VERDICTS)
+    if unknown:
+        raise ValueError(f"{title(notebook)}: unknown verdict {', '.join(sorted(unknown))}.")
+    subtitle = re.search(r"^> (.+)$", notebook.cells[0].source, re.MULTILINE)[1]
+    parts = [f"## {_claims_heading(name, notebook)}", f"{subtitle} [Open the lesson]({name})."]
+    note = _note(notebook)
+    if note:
+        parts.append(note)
+    for n, row in enumerate(rows, start=1):
+        verdict = VERDICTS[row["verdict"]]
+        links = decided(row["checked in"], notebook, cell, name)
+        parts.append(
+            f"{n}. {row['said']}\n\n   **{verdict}:** {row['found here']}. Decided in {links}."
         )
-    )
+    return "\n\n".join(parts), counts
+
+
+def _claims_heading(name, notebook):
+    return f"Lesson {name[:2]}: {title(notebook)}"
+
+
+def _markdown_table(rows):
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+
+
+def _in_words(counts):
+    "How many claims there are of each verdict, for the top of the page."
+    words = [
+        f"{counts['holds']} hold",
+        f"{counts['in part']} hold in part",
+        f"{counts['does not hold']} do not",
+    ]
+    if counts["not shown"]:
+        words.append(f"{counts['not shown']} are not shown either way")
+    return ", ".join(words)
 
 
 def then_and_now_page():
     "The page *Then and now*."
-    parts, totals = [], []
+    parts = []
+    total = Counter()
+    table = [["lesson", *VERDICTS], ["---", *["--:"] * len(VERDICTS)]]
     for name, notebook in lessons().items():
-        cell, rows = claims(notebook)
-        number, counts = name[:2], Counter(row["verdict"] for row in rows)
-        if strange := set(counts) - set(VERDICTS):
-            raise ValueError(f"{title(notebook)}: unknown verdict {', '.join(strange)}.")
-        under = (
-            next(
-                cell.source
-                for cell in notebook.cells
-                if cell.cell_type == "markdown" and "## Then and now" in cell.source
-            )
-            .partition("## Then and now")[2]
-            .strip()
-        )
-        subtitle = re.search(r"^> (.+)$", notebook.cells[0].source, re.M)[1]
-        listed = [
-            f"{n}. {row['said']}\n\n   **{VERDICTS[row['verdict']]}:** {row['found here']}. Decided in {decided(row['checked in'], notebook, cell).format(*[name] * 2)}."
-            for n, row in enumerate(rows, start=1)
-        ]
-        heading = f"Lesson {number}: {title(notebook)}"
-        parts.append(
-            "\n\n".join(
-                [
-                    f"## {heading}",
-                    f"{subtitle} [Open the lesson]({name}).",
-                    *([under] if under.startswith("(") else []),
-                    *listed,
-                ]
-            )
-        )
-        totals.append(
-            [
-                f"[{number} {title(notebook)}](#{slug(heading)})",
-                *(counts[verdict] for verdict in VERDICTS),
-            ]
-        )
-    sums = [sum(row[n] for row in totals) for n in (1, 2, 3)]
-    table = "\n".join(
-        "| " + " | ".join(map(str, row)) + " |"
-        for row in [["lesson", *VERDICTS], ["---", *["--:"] * 3], *totals, ["all", *sums]]
+        part, counts = _claims_of(name, notebook)
+        parts.append(part)
+        total += counts
+        link = f"[{name[:2]} {title(notebook)}](#{slug(_claims_heading(name, notebook))})"
+        table.append([link, *(counts[verdict] for verdict in VERDICTS)])
+    table.append(["all", *(total[verdict] for verdict in VERDICTS)])
+    first = (
+        "# Then and now\n\n"
+        f"> {sum(total.values())} claims of the lectures and notes that this course follows, "
+        f"each with the verdict of a cell that was run: {_in_words(total)}."
     )
-    return page(
-        "then_and_now",
-        [
-            f"""# Then and now
-
-> {sum(sums)} claims of the lectures and notes that this course follows, each with the verdict of a cell that was run: {sums[0]} hold, {sums[1]} hold in part, {sums[2]} do not.""",
-            """The course follows lectures, their spreadsheets and a learner's notes on them; each lesson says which. Each ends with a table of what was said there and what its own cells found, on real data. Here are all of these tables. **Holds** means that
-we found the same; **in part**, that it is true under a condition, or came out near; **does not hold**, that the cells show something else. The link leads to the section that decided, where you can run it again.""",
-            table,
-            *parts,
-        ],
+    explained = (
+        "The course follows lectures, their spreadsheets and a learner's notes on them; each "
+        "lesson says which. Each ends with a table of what was said there and what its own cells "
+        "found, on real data. Here are all of these tables. **Holds** means that we found the "
+        "same; **in part**, that it is true under a condition, or came out near; **does not "
+        "hold**, that the cells show something else; **not shown**, that they decide neither way. "
+        "The link leads to the section that decided, where you can run it again."
     )
+    return page("then_and_now", [first, explained, _markdown_table(table), *parts])
 
 
 def place(
     term: str,
-    lesson: str,
-    where: str,  # of an entry of the glossary
+    lesson: str,  # its number
+    where: str,  # a heading with its #, or a piece of code
     notebooks: dict,  # as from `lessons`
 ) -> tuple:  # file name of the lesson and anchor; `ValueError` unless there is exactly one
-    "Where a term is built."
-    name = next((name for name in notebooks if name.startswith(f"{lesson}_")), None)
-    if name is None:
+    "Where a term of the glossary is built."
+    names = [name for name in notebooks if name.startswith(f"{lesson}_")]
+    if not names:
         raise ValueError(f"Glossary, {term!r}: there is no lesson {lesson}.")
+    [name] = names
     if where.startswith("#"):
-        found = [anchor for text, anchor in headings(notebooks[name]) if text == where.lstrip("# ")]
+        kind = "headings"
+        heading = where.lstrip("# ")
+        anchors = [anchor for text, anchor in headings(notebooks[name]) if text == heading]
     else:
-        found = [
-            cell.id
-            for cell in notebooks[name].cells
-            if cell.cell_type == "code" and where in cell.source
-        ]
-    if len(found) != 1:
+        kind = "code cells"
+        code = [cell for cell in notebooks[name].cells if cell.cell_type == "code"]
+        anchors = [cell.id for cell in code if where in cell.source]
+    if len(anchors) != 1:
         raise ValueError(
-            f'Glossary, {term!r}: {where!r} stands in {len(found) or "no"} {"headings" if where.startswith("#") else "code cells"} of {name}; it should be exactly one. Change "where" in data/glossary.json.'
+            f"Glossary, {term!r}: {where!r} stands in {len(anchors) or 'no'} {kind} of {name}; "
+            'it should be exactly one. Change "where" in data/glossary.json.'
         )
-    return name, found[0]
+    return name, anchors[0]
 
 
 def glossary_page():
     "The glossary."
-    entries, notebooks, letters = (
-        json.loads((ROOT / "data" / "glossary.json").read_text(encoding="utf-8")),
-        lessons(),
-        {},
+    entries = json.loads((ROOT / "data" / "glossary.json").read_text(encoding="utf-8"))
+    entries.sort(key=lambda entry: (entry["term"].lower(), entry["term"]))
+    notebooks = lessons()
+    letters = {}
+    for entry in entries:
+        term = entry["term"]
+        name, anchor = place(term, entry["lesson"], entry["where"], notebooks)
+        link = f"[{name[:2]} {title(notebooks[name])}]({name}#{anchor})"
+        line = f"**{term}**: {entry['definition']} Built in {link}."
+        letters.setdefault(term[0].upper(), []).append(line)
+    first = (
+        "# Glossary\n\n"
+        f"> {len(entries)} terms as this course uses them, each with a link to the cell that "
+        "builds it."
     )
-    order = lambda entry: (entry["term"].lower(), entry["term"])
-    for entry in sorted(entries, key=order):
-        name, anchor = place(entry["term"], entry["lesson"], entry["where"], notebooks)
-        letters.setdefault(entry["term"][0].upper(), []).append(
-            f"**{entry['term']}**: {entry['definition']} Built in [{name[:2]} {title(notebooks[name])}]({name}#{anchor})."
-        )
-    return page(
-        "glossary",
-        [
-            f"""# Glossary
+    parts = []
+    for letter, lines in letters.items():
+        parts.append("\n\n".join([f"## {letter}", *lines]))
+    return page("glossary", [first, *parts])
 
-> {len(entries)} terms as this course uses them, each with a link to the cell that builds it.""",
-            *(f"## {letter}\n\n" + "\n\n".join(lines) for letter, lines in letters.items()),
-        ],
-    )
+
+# --- writing them
 
 
 def refresh_pages() -> list:  # file names of the pages that changed
     "Write *Then and now* and the glossary where they differ from what the lessons say now."
     changed = []
     for name, make in (("then_and_now", then_and_now_page), ("glossary", glossary_page)):
-        path, new = ROOT / "nbs" / f"{name}.ipynb", nbformat.writes(make()) + "\n"
+        path = ROOT / "nbs" / f"{name}.ipynb"
+        new = nbformat.writes(make()) + "\n"
         if path.is_file() and path.read_text(encoding="utf-8") == new:
             continue
         path.write_text(new, encoding="utf-8")
@@ -272,20 +319,26 @@ def refresh_pages() -> list:  # file names of the pages that changed
     return changed
 
 
-def refresh() -> list:  # the notebooks that changed
-    "Write buttons, set-up cell and folded answers into every lesson, and make *Then and now* and the glossary anew from the lessons."
-    changed = []
-    for path in lesson_paths():
-        notebook = nbformat.read(path, as_version=4)
-        before = nbformat.writes(notebook)
-        for cell in notebook.cells:
-            if cell.source.startswith("[Open in Colab]"):
-                cell.source = buttons(path.name)
-            if cell.source.startswith("<details><summary>The same questions"):
-                cell.source = quiz_text(path.name[:2])
-            if is_set_up(cell):
-                cell.source = SET_UP.format(address=address())
-        if nbformat.writes(notebook) != before:
-            nbformat.write(notebook, path)
-            changed.append(path.name)
+def refresh_notebook(
+    path,  # a lesson, or a notebook of the appendix
+) -> bool:  # True if it changed
+    "Write buttons, set-up cell and folded answers into a notebook."
+    notebook = nbformat.read(path, as_version=4)
+    before = nbformat.writes(notebook)
+    for cell in notebook.cells:
+        if is_buttons(cell):
+            cell.source = buttons(path.name)
+        if is_set_up(cell):
+            cell.source = set_up()
+        if cell.source.startswith(QUIZ_TEXT):
+            cell.source = quiz_text(path.name[:2])
+    if nbformat.writes(notebook) == before:
+        return False
+    nbformat.write(notebook, path)
+    return True
+
+
+def refresh() -> list:  # file names of the notebooks that changed
+    "Bring up to date what stands in the lessons and what is made from them."
+    changed = [path.name for path in single_files() if refresh_notebook(path)]
     return changed + refresh_pages()

@@ -1,4 +1,4 @@
-"Fixtures that the tests share: a learner's settings on stand-ins, a network that answers nothing, servers, a browser."
+"Fixtures that the tests share: a learner on stand-ins, a silent network, servers, a browser."
 
 import os
 import shutil
@@ -6,15 +6,14 @@ import subprocess
 import threading
 from pathlib import Path
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # threads of two trainings on two cores wait for each other
+# Threads of two trainings on two cores wait for each other. (Before PyTorch is imported.)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
 pytest.register_assert_rewrite("shared", "elsewhere")
 
-from shared import LESSONS, ROOT, closed_port, missing  # noqa: F401
+from shared import ROOT, closed_port, missing  # noqa: E402
 
 SWITCHES = [
     "--no-sandbox",
@@ -30,7 +29,7 @@ SWITCHES = [
 
 @pytest.fixture
 def learner(tmp_path, monkeypatch):
-    "A learner without data and without a network: stand-ins, and progress kept in a temporary folder."
+    "A learner without data and network: stand-ins, and progress kept in a temporary folder."
     (tmp_path / "settings.ini").write_text("[learner]\n")
     monkeypatch.setenv("HELPERS_SETTINGS", str(tmp_path / "settings.ini"))
     monkeypatch.delenv("HELPERS_DATA", raising=False)
@@ -84,23 +83,45 @@ def bundles():
     return bundle.copies()
 
 
+# What has to be so elsewhere, before a copy is run there.
+CHECK_ELSEWHERE = """
+import importlib.util, socket
+
+def there(name):
+    return importlib.util.find_spec(name) is not None
+
+assert all(map(there, {there}))
+assert not any(map(there, {not_there}))
+def ask_for_an_address():
+    socket.socket().connect(("192.0.2.1", 80))
+
+def ask_for_a_name():
+    socket.create_connection(("example.com", 80), 1)
+
+for ask in (ask_for_an_address, ask_for_a_name):
+    try:
+        ask()
+    except OSError as error:
+        assert "unreachable" in str(error) or "resolution" in str(error), error
+    else:
+        raise AssertionError("the network is on")
+"""
+
+
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory):
     "The Python of an environment with `THERE`, in which the network is off."
-    from elsewhere import NO_NETWORK, NOT_THERE, THERE, environment
+    from elsewhere import NOT_THERE, THERE, environment, switch_network_off
 
     folder = tmp_path_factory.mktemp("elsewhere") / "venv"
-    python, site = environment(folder, THERE)
-    (site / "no_network.py").write_text(NO_NETWORK)
-    (site / "no_network.pth").write_text("import no_network\n")
-    test = f"""import importlib.util, socket
-assert not [name for name in {NOT_THERE} if importlib.util.find_spec(name)] and all(map(importlib.util.find_spec, {THERE}))
-for act in (lambda: socket.create_connection(('192.0.2.1', 80), 1), lambda: socket.create_connection(('example.com', 80), 1)):
-    try: act()
-    except OSError as error: assert 'unreachable' in str(error) or 'resolution' in str(error), error
-    else: raise AssertionError('the network is on')"""
-    subprocess.run([python, "-c", test], check=True, cwd=folder, env={"PATH": os.defpath})
+    python = environment(folder, THERE)
+    switch_network_off(python)
+    code = CHECK_ELSEWHERE.format(there=THERE, not_there=NOT_THERE)
+    subprocess.run([python, "-c", code], check=True, cwd=folder, env={"PATH": os.defpath})
     return python
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
@@ -110,33 +131,30 @@ def chromium():
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("playwright is not installed")
-    program = next(
-        filter(
-            None,
-            map(
-                shutil.which, ("chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium")
-            ),
-        ),
-        None,
-    )
-    if not program:
+    programs = [program for program in map(shutil.which, CHROMIUM) if program]
+    if not programs:
         missing("Chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        browser = playwright.chromium.launch(executable_path=programs[0], args=SWITCHES)
         yield browser
         browser.close()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    "For `-n auto`: a worker for each core, hyper-threads too, up to four: each takes a gigabyte, and imports PyTorch first."
+    """For `-n auto`: a worker for each core, hyper-threads too, up to four.
+
+    Each takes a gigabyte, and imports PyTorch first."""
     return min(os.cpu_count() or 1, 4)
 
 
 def pytest_configure(config):
     "Remember where the real data lie before tests change the environment, as an absolute path."
     config.addinivalue_line("markers", "whole: in tests/whole/, which `make test` leaves out")
-    if named := os.environ.get("HELPERS_DATA"):
-        found = next((folder for folder in (ROOT / named, Path(named)) if folder.is_dir()), None)
-        if found:
-            os.environ["COURSE_REAL_DATA"] = str(found.resolve())
+    data = os.environ.get("HELPERS_DATA")
+    if not data:
+        return
+    for folder in (ROOT / data, Path(data)):
+        if folder.is_dir():
+            os.environ["COURSE_REAL_DATA"] = str(folder.resolve())
+            return

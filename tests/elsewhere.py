@@ -1,12 +1,14 @@
-"""An environment elsewhere: where nothing of the course is installed, in an empty folder, with the network off.
+"""An environment elsewhere: nothing of the course is installed, and the network is off.
 
-It is a real one, with links to the packages that a Kaggle or Colab user is promised here and to nothing else."""
+It is a real one, with links to the packages that a Kaggle or Colab user is promised here and to
+nothing else. Single-file copies run in it, each in an empty folder."""
 
 import csv
 import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import venv
 from pathlib import Path
@@ -18,23 +20,18 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from shared import noise
+from shared import ROOT, noise
 
 from publish.lessons import printed
 
-THERE = (
-    "torch",
-    "fastai",
-    "timm",
-    "pandas",
-    "matplotlib",
-    "ipywidgets",
-    "ipykernel",
-)  # with what they require
+# With what they require.
+THERE = ("torch", "fastai", "timm", "pandas", "matplotlib", "ipywidgets", "ipykernel")
 NOT_THERE = ("helpers", "jupyterquiz", "pooch", "kagglehub", "accelerate")
+FOLDER = "whats-inside-a-neural-net"  # where a copy puts the course's files
 
 
 def notebook(content):
+    "A notebook from the bytes of its file."
     return nbformat.reads(content.decode(), as_version=4)
 
 
@@ -44,85 +41,102 @@ def cell_of(copy):
     return cell
 
 
-NO_NETWORK = """
-import socket
-def refuse(name, at=0):
-    real = getattr(socket.socket, name)
-    def call(self, *words):
-        if self.family in (socket.AF_INET, socket.AF_INET6) and words[at][0] not in ('127.0.0.1', '::1', 'localhost'): raise OSError(101, 'Network is unreachable')
-        return real(self, *words)
-    setattr(socket.socket, name, call)
-for name, at in (('connect', 0), ('connect_ex', 0), ('sendto', -1)): refuse(name, at)
-real = socket.getaddrinfo
-def getaddrinfo(host, *words, **named):
-    if host not in (None, '', '127.0.0.1', '::1', 'localhost'): raise socket.gaierror(-3, 'Temporary failure in name resolution')
-    return real(host, *words, **named)
-socket.getaddrinfo = getaddrinfo
-"""
+# --- making an environment
 
 
-def required(wanted):
-    "The distributions that these require, and theirs; of extras those that are asked for."
-    found, queue = {}, [(name, ()) for name in wanted]
+def required(names):
+    "The distributions of these names, and those that they require; of extras what is asked for."
+    distributions = {}
+    queue = [(name, ()) for name in names]
     done = set()
     while queue:
         name, extras = queue.pop()
         if (name, extras) in done:
             continue
         done.add((name, extras))
-        found[name] = importlib.metadata.distribution(name)
-        for requirement in map(Requirement, found[name].requires or ()):
-            if requirement.marker is None or any(
-                requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)
-            ):
-                queue.append(
-                    (canonicalize_name(requirement.name), tuple(sorted(requirement.extras)))
-                )
-    return list(found.values())
+        distributions[name] = importlib.metadata.distribution(name)
+        for requirement in map(Requirement, distributions[name].requires or ()):
+            if applies(requirement, extras):
+                needed = canonicalize_name(requirement.name)
+                queue.append((needed, tuple(sorted(requirement.extras))))
+    return list(distributions.values())
 
 
-def environment(folder, wanted):
-    "A virtual environment with links to some of the distributions here and to what they require, and to nothing else; its Python."
+def applies(requirement, extras):
+    "True if a requirement holds here, for one of the extras or without any."
+    if requirement.marker is None:
+        return True
+    return any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+
+
+def site_packages(python):
+    "The folder where an interpreter's packages are."
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(subprocess.check_output([python, "-c", code], text=True).strip())
+
+
+def switch_network_off(python):
+    "From now on an interpreter reaches this machine only."
+    site = site_packages(python)
+    shutil.copy(ROOT / "tests" / "no_network.py", site)
+    (site / "no_network.pth").write_text("import no_network\n")
+
+
+def installed_files(distribution):
+    "What a distribution has in site-packages; its `files` would take ten times as long."
+    lines = (distribution.read_text("RECORD") or "").splitlines()
+    names = [row[0] for row in csv.reader(lines)]
+    return [
+        name
+        for name in names
+        if not name.startswith(("/", "..")) and not name.endswith((".pyc", ".pth"))
+    ]
+
+
+def links(names):
+    "Pairs of distribution and path: what has to be linked to have these, and what they require."
+    wanted = {distribution.name for distribution in required(names)}
+    owners = {}
+    for distribution in importlib.metadata.distributions():
+        for file in installed_files(distribution):
+            owners.setdefault(file.split("/")[0], []).append((distribution, file))
+    pairs = []
+    for top, owned in owners.items():
+        files = [pair for pair in owned if pair[0].name in wanted]
+        if len(files) == len(owned):
+            pairs.append((files[0][0], top))
+        else:  # a folder that others share is linked file by file
+            pairs += files
+    return pairs
+
+
+def environment(folder, names):
+    "A virtual environment with links to some distributions and what they require; its Python."
     venv.create(folder, symlinks=os.name != "nt", with_pip=False)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = Path(subprocess.check_output([python, "-c", where], text=True).strip())
-    ours, owners = {distribution.name for distribution in required(wanted)}, {}
-    for distribution in importlib.metadata.distributions():
-        is_ours = distribution.name in ours
-        for [file, *_] in csv.reader(
-            (distribution.read_text("RECORD") or "").splitlines()
-        ):  # `files` would take ten times as long
-            if not file.startswith(("/", "..")) and not file.endswith((".pyc", ".pth")):
-                owners.setdefault(file.split("/")[0], []).append((is_ours, distribution, file))
-    for top, owned in owners.items():
-        files = [(distribution, file) for is_ours, distribution, file in owned if is_ours]
-        for distribution, link in (
-            [(files[0][0], top)] if len(files) == len(owned) else files
-        ):  # a folder that others share is linked file by file
-            (site / link).parent.mkdir(parents=True, exist_ok=True)
-            (site / link).symlink_to(distribution.locate_file(link))
-    return python, site
+    site = site_packages(python)
+    for distribution, path in links(names):
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).symlink_to(distribution.locate_file(path))
+    return python
 
 
-def run(python, content, folder, allow_errors=False, **env):
-    "Run a copy with an environment's own kernel, in an empty folder; without any variable of the course."
-    (folder / "kernels" / "elsewhere").mkdir(parents=True)
-    (folder / "kernels" / "elsewhere" / "kernel.json").write_text(
-        json.dumps(
-            {
-                "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                "display_name": "elsewhere",
-                "language": "python",
-            }
-        )
-    )
-    manager = AsyncKernelManager(
-        kernel_name="elsewhere",
-        kernel_spec_manager=KernelSpecManager(
-            kernel_dirs=[str(folder / "kernels")], ensure_native_kernel=False
-        ),
-    )
+# --- running a copy
+
+
+def kernel_manager(python, folder):
+    "A manager that starts an environment's own kernel."
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "elsewhere", "language": "python"}
+    (folder / "elsewhere").mkdir(parents=True)
+    (folder / "elsewhere" / "kernel.json").write_text(json.dumps(spec))
+    specs = KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False)
+    return AsyncKernelManager(kernel_name="elsewhere", kernel_spec_manager=specs)
+
+
+def run(python, content, folder, allow_errors=False, **variables):
+    "Run a copy with an environment's own kernel, in an empty folder; no variable of the course."
+    manager = kernel_manager(python, folder / "kernels")
     for name in ("home", "work"):
         (folder / name).mkdir()
     copy = notebook(content)
@@ -139,57 +153,66 @@ def run(python, content, folder, allow_errors=False, **env):
         "LANG": "C.UTF-8",
         "GOMP_SPINCOUNT": "10000",
         "HOME": str(folder / "home"),
-        **(
-            {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}
-            if "OMP_NUM_THREADS" in os.environ
-            else {}
-        ),
-        **env,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        **variables,
     }
     try:
         client.execute(env={name: value for name, value in given.items() if value is not None})
     finally:
-        run_sync(manager.shutdown_kernel)(
-            now=True
-        )  # nbclient leaves a kernel running that it was given
+        # nbclient leaves a kernel running that it was given
+        run_sync(manager.shutdown_kernel)(now=True)
     return copy
 
 
-# A home that cannot be written, and none at all, are tried with one lesson each; all others have an empty one.
-HOMES = {"01": {"HOME": os.devnull + "/home"}, "05": {"HOME": None}}
+# A home that cannot be written, and none at all, are tried with one lesson each.
+HOMES = {"01": {"HOME": os.devnull + "/home"}, "07": {"HOME": None}}
 STAND_IN = {
-    "01": None,
-    **dict.fromkeys(("02", "03", "04", "05"), "digits"),
+    "03": "digits",
+    "05": "digits",
     "06": "digits",
-    "07": "ratings",
-    "08": "ratings",
-    "09": "incomes",
-    **dict.fromkeys(("10", "11", "12", "13"), "leaves"),
+    "07": "digits",
+    "08": "digits",
+    "09": "ratings",
+    "10": "ratings",
+    "11": "ratings",
+    "12": "incomes",
+    "13": "leaves",
+    "14": "leaves",
+    "15": "leaves",
+    "16": "leaves",
+    "17": "leaves",
 }
+READY = rf"The course's package is here, in {FOLDER}: \d+ modules, versions fit\.\n"
+
+
+def check_exercises(copy):
+    "The starters of the exercises ran, and none is solved."
+    starters = [cell for cell in copy.cells if re.search(r"^check\(", cell.source, re.MULTILINE)]
+    for cell in starters:
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        assert ": not " in text and "solved." not in text, cell.source
+
+
+def check_quiz(copy):
+    [cell] = [cell for cell in copy.cells if cell.source.startswith("quiz(")]
+    assert "data-shufflequestions" in cell.outputs[0].data["text/html"]
+    assert "make_mc" in cell.outputs[1].data["application/javascript"]
 
 
 def check_run(path, bundles, python, tmp_path):
-    "Run the copy of a lesson elsewhere: without a warning, on stand-ins, with its exercises unsolved and its quiz there."
-    copy = run(python, bundles[path.name], tmp_path, **HOMES.get(path.name[:2], {}))
+    "Run a copy elsewhere: no warning, stand-ins, exercises unsolved, the quiz there."
+    number = path.name[:2]
+    copy = run(python, bundles[path.name], tmp_path, **HOMES.get(number, {}))
     assert noise(copy) == []
     shown = printed(copy)
     assert "Warning" not in shown
     assert not re.search(r"%\|", shown), "a progress bar stayed in the notebook"
-    assert re.fullmatch(
-        r"The course's package is here, in whats-inside-a-neural-net: \d+ modules, versions fit\.\n",
-        cell_of(copy).outputs[0].text,
-    )
-    assert not re.search(r"^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d", shown, re.M)
-    if wanted := STAND_IN[path.name[:2]]:
-        assert re.search(rf"^stand-in {wanted}: \d", shown, re.M)
-    assert "solved." not in shown and shown.count(": not ") >= 3, (
-        "the starters of the exercises should run and be unsolved"
-    )
-    [quiz] = [cell for cell in copy.cells if cell.source.startswith("quiz(")]
-    assert (
-        "data-shufflequestions" in quiz.outputs[0].data["text/html"]
-        and "make_mc" in quiz.outputs[1].data["application/javascript"]
-    )
-    assert sorted(file.name for file in (tmp_path / "work").iterdir()) == [
-        "whats-inside-a-neural-net"
-    ]
+    assert re.fullmatch(READY, cell_of(copy).outputs[0].text)
+    real = r"^(MNIST|MovieLens|Adult|Rossmann|Paddy Doctor)[^:\n]*: \d"
+    assert not re.search(real, shown, re.MULTILINE)
+    if number in STAND_IN:
+        assert re.search(rf"^stand-in {STAND_IN[number]}: \d", shown, re.MULTILINE)
+    check_exercises(copy)
+    if number.isdigit():
+        check_quiz(copy)
+    assert [file.name for file in (tmp_path / "work").iterdir()] == [FOLDER]

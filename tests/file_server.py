@@ -13,17 +13,16 @@ from torchvision.datasets import MNIST
 
 def idx(array):
     "A gzipped IDX file of bytes."
-    return gzip.compress(
-        bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes(),
-        compresslevel=1,
-        mtime=0,
-    )
+    head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return gzip.compress(head + array.tobytes(), compresslevel=1, mtime=0)
 
 
 _rng = np.random.default_rng(0)
 ARRAYS = [
-    _rng.integers(0, high, shape, np.uint8)
-    for high, shape in [(256, (60_000, 2, 2)), (10, 60_000), (256, (10_000, 2, 2)), (10, 10_000)]
+    _rng.integers(0, 256, (60_000, 2, 2), np.uint8),
+    _rng.integers(0, 10, 60_000, np.uint8),
+    _rng.integers(0, 256, (10_000, 2, 2), np.uint8),
+    _rng.integers(0, 10, 10_000, np.uint8),
 ]
 FILES = dict(zip((name for name, _ in MNIST.resources), map(idx, ARRAYS)))  # name: content
 FIRST = next(iter(FILES))
@@ -34,13 +33,14 @@ def md5(content):
 
 
 class Handler(BaseHTTPRequestHandler):
-    "Serves /mirror/name, with the fault that the server has been given for that mirror or that name."
+    "Serves /mirror/name, with the fault that the server was given for that mirror or that name."
 
     def do_GET(self):
         server = self.server
         server.asked.append(self.path)
         mirror, name = self.path.strip("/").split("/")
-        body, fault = FILES[name], server.faults.get(name) or server.faults.get(mirror)
+        body = FILES[name]
+        fault = server.faults.get(name) or server.faults.get(mirror)
         if fault in ("404", "500"):
             return self.send_error(int(fault))
         if fault == "silent":
@@ -75,8 +75,10 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.faults, self.asked = {}, []  # what goes wrong, and what was asked for
-        self.over, self.together = threading.Event(), threading.Barrier(2)
+        self.faults = {}  # name of a mirror or a file to what goes wrong
+        self.asked = []  # paths, in order
+        self.over = threading.Event()
+        self.together = threading.Barrier(2)
 
     def mirror(self, name="first"):
         return f"http://127.0.0.1:{self.server_port}/{name}/"
@@ -87,7 +89,6 @@ class Server(ThreadingHTTPServer):
 
 def switches(tmp_path, monkeypatch, **values):
     "Write a settings.ini in the temporary folder; its cache lies beside it."
-    (tmp_path / "settings.ini").write_text(
-        "[learner]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
-    )
+    lines = ["[learner]", *(f"{key} = {value}" for key, value in values.items())]
+    (tmp_path / "settings.ini").write_text("\n".join(lines) + "\n")
     monkeypatch.setenv("HELPERS_SETTINGS", str(tmp_path / "settings.ini"))

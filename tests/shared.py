@@ -1,21 +1,59 @@
-"What several test modules use: places, a port nobody listens on, copies of the course."
+"What several test modules use: paths, a port nobody listens on, copies of the course."
 
 import io
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSONS = sorted((ROOT / "nbs").glob("[0-9][0-9]_*.ipynb"))
-RACE, SOFTMAX = (
-    ROOT / "nbs" / "04_momentum_adam.ipynb",
-    ROOT / "nbs" / "07_cross_entropy.ipynb",
-)  # they have stored frames
+NBS = ROOT / "nbs"
+LESSONS = sorted(NBS.glob("[0-9][0-9]_*.ipynb"))
+APPENDIX = sorted((NBS / "appendix").glob("*.ipynb"))
+SINGLE_FILES = LESSONS + APPENDIX
+BACKSTAGE = sorted((NBS / "backstage").rglob("*.ipynb"))
+# Two lessons with stored frames.
+RACE = NBS / "04_momentum_adam.ipynb"
+SOFTMAX = NBS / "07_cross_entropy.ipynb"
+
+
+def stem(path):
+    "The name of a test that is asked for a notebook."
+    return path.stem
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def has_picture(cell):
+    "True if a cell has a stored picture."
+    return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+
+
+def is_exported(cell):
+    return bool(re.search(r"^#\| *(export|exporti|exports)\b", cell.source, re.MULTILINE))
+
+
+def checkpoint(path):
+    "True for the copies that JupyterLab makes of its own accord."
+    return ".ipynb_checkpoints" in Path(path).parts
+
+
+def read_workflow(name):
+    path = ROOT / ".github" / "workflows" / f"{name}.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def closed_port():
@@ -25,7 +63,7 @@ def closed_port():
         return s.getsockname()[1]
 
 
-def copy_course(folder, names=("nbs", "data", "helpers")):
+def copy_course(folder, names=("nbs", "data", "helpers", "publish")):
     "Copy the course there, without its caches."
     leave_out = shutil.ignore_patterns(
         "cache", "progress.json", "__pycache__", ".ipynb_checkpoints", "nbdev.yml"
@@ -57,11 +95,14 @@ def pixels(data):
 
 def hold(monkeypatch, name="progress.json"):
     "From now on a file of that name exists and cannot be read: a virus scanner holds it."
-    for way in ("read_bytes", "read_text"):
 
-        def held(path, *args, _read=getattr(Path, way), **kwargs):
+    def held(read):
+        def method(path, *args, **kwargs):
             if path.name == name:
                 raise PermissionError(13, "Permission denied")
-            return _read(path, *args, **kwargs)
+            return read(path, *args, **kwargs)
 
-        monkeypatch.setattr(Path, way, held)
+        return method
+
+    for method in ("read_bytes", "read_text"):
+        monkeypatch.setattr(Path, method, held(getattr(Path, method)))

@@ -1,4 +1,6 @@
-"Stored frames: what the lesson's own function draws, kept under a digest. (All of them, and the player: whole/test_frames.py.)"
+"""Stored frames: what the lesson's own function draws, kept under a digest.
+
+All of them, and the player: whole/test_frames.py."""
 
 import base64
 import io
@@ -8,126 +10,122 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from shared import RACE, ROOT, SOFTMAX, pixels
+from shared import NBS, RACE, SOFTMAX, code_cells, pixels, read, stem
 
 from publish import frames
+from publish.live import names_of, needed, recorded
 
-CHOSEN = [ROOT / "nbs" / f"{stem}.ipynb" for stem in frames.GRID]
+LIVE = [NBS / f"{name}.ipynb" for name in frames.GRID]
 
 
-def changed(path, folder, edit):
-    "A copy of a lesson, under its own name, after `edit` was called with its notebook."
-    notebook = nbformat.read(path, as_version=4)
-    edit(notebook)
+def changed(path, folder, old, new):
+    "A copy of a lesson, under its own name, with text replaced in the one cell that has it."
+    notebook = read(path)
+    [cell] = [cell for cell in code_cells(notebook) if old in cell.source]
+    cell.source = cell.source.replace(old, new)
     nbformat.write(notebook, folder / path.name)
     return folder / path.name
-
-
-def replaced(old, new):
-    "An edit that replaces text in the one cell that has it."
-
-    def edit(notebook):
-        [cell] = [
-            cell for cell in notebook.cells if cell.cell_type == "code" and old in cell.source
-        ]
-        cell.source = cell.source.replace(old, new)
-
-    return edit
 
 
 # --- what is drawn
 
 
-@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LIVE, ids=stem)
 def test_only_what_is_needed_runs(path):
     "No training, no data set, no exercise; and the call of `live` is last."
-    statements = frames.needed(path)
-    assert statements[-1][1].startswith("live(") and len(statements) < 25
-    assert not any(
-        re.search(r"\b(mnist|movielens|fit|check|begin|quiz)\(", source) for _, source in statements
-    )
+    statements = needed(path)
+    assert statements[-1].source.startswith("live(") and len(statements) < 25
+    for statement in statements:
+        assert not re.search(r"\b(mnist|movielens|fit|check|begin|quiz)\(", statement.source)
 
 
-@pytest.mark.parametrize("path", [RACE, SOFTMAX], ids=lambda path: path.stem)
+def at_the_start(path):
+    "The positions of a lesson's controls, but of each only the one where it starts."
+    figure = recorded(path)
+    _, chosen = frames.GRID[path.stem]
+    only = {}
+    for name, values in chosen.items():
+        value = figure.controls[name].value
+        labels = dict(map(reversed, frames.positions(name, figure.controls[name], values)))
+        only[name] = [labels[value]] if values is ... else [value]
+    return only
+
+
+@pytest.mark.parametrize("path", [RACE, SOFTMAX], ids=stem)
 def test_start_is_what_live_draws(path, monkeypatch):
     "Pixel by pixel, before the palette."
     import matplotlib
 
     matplotlib.use("agg")
-    *before, (cell, call) = frames.needed(path)
-    names, drawn = {}, []
-    for _, source in before:
-        exec(source, names)
-    widget = eval(call, names)
-    start = {control.description: control.value for control in widget.children[0].children}
-    about, chosen = frames.GRID[path.stem]
-    found = frames.recorded(path)
-    only = {
-        name: [
-            next(
-                label
-                for label, value in frames.positions(name, found["controls"][name], values)
-                if value == found["controls"][name].value
-            )
-        ]
-        if values is ...
-        else [found["controls"][name].value]
-        for name, values in chosen.items()
-    }
-    monkeypatch.setitem(frames.GRID, path.stem, (about, only))
-    monkeypatch.setattr(frames, "_packed", lambda png: drawn.append(png) or "")
+    *before, call = needed(path)
+    names = {}
+    for statement in before:
+        exec(statement.source, names)
+    widget = eval(call.source, names)
+    controls, image = widget.children
+    drawn = []
+    monkeypatch.setitem(frames.GRID, path.stem, ("", at_the_start(path)))
+    monkeypatch.setattr(frames, "packed", lambda png: drawn.append(png) or "")
     assert len(frames.draw_all(path)["frames"]) == len(drawn) == 1
-    assert np.array_equal(pixels(drawn[0]), pixels(widget.children[1].value))
-    assert start == {control.description: control.value for control in found["controls"].values()}
+    assert np.array_equal(pixels(drawn[0]), pixels(image.value))
+    start = {control.description: control.value for control in controls.children}
+    recorded_controls = recorded(path).controls.values()
+    assert start == {control.description: control.value for control in recorded_controls}
 
 
 def test_few_frames(monkeypatch):
-    "One for each combination, of one size; equal pictures are kept once: Adagrad has no momentum."
+    "One for each combination; equal pictures are kept once: Adagrad has no momentum."
     chosen = {"kind": ["Adagrad", "Adam"], "lr": [1], "beta": [0, 0.9]}
     monkeypatch.setitem(frames.GRID, RACE.stem, ("", chosen))
-    kept = frames.draw_all(RACE)
-    assert [number for number, _ in kept["frames"]] == [0, 0, 1, 2]
-    pictures = [Image.open(io.BytesIO(base64.b64decode(data))) for data in kept["pictures"]]
-    assert {(picture.format, picture.size) for picture in pictures} == {
-        ("WEBP", tuple(kept["size"]))
-    }
-    assert all(said.startswith("After 5 epochs") for _, said in kept["frames"])
+    drawn = frames.draw_all(RACE)
+    assert [number for number, _ in drawn["frames"]] == [0, 0, 1, 2]
+    for data in drawn["pictures"]:
+        picture = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert (picture.format, picture.size) == ("WEBP", tuple(drawn["size"]))
+    assert all(caption.startswith("After 5 epochs") for _, caption in drawn["frames"])
+
+
+def test_titles_that_never_change_say_nothing():
+    assert frames.captions([["a", ""], ["a", ""]]) == ["", ""]
+    assert frames.captions([["a", "b"], ["a", ""]]) == ["a; b", "a"]
 
 
 # --- what may go wrong
 
 
 def test_a_data_set_stops_the_build():
-    with pytest.raises(
-        RuntimeError,
-        match=r"10_collaborative_filtering \(cell \w+\) needs the data set movielens \(imported in cell \w+\)",
-    ):
-        frames.needed(ROOT / "nbs" / "10_collaborative_filtering.ipynb")
+    words = (
+        r"10_collaborative_filtering \(cell \w+\) needs the data set movielens "
+        r"\(imported in cell \w+\)"
+    )
+    with pytest.raises(RuntimeError, match=words):
+        needed(NBS / "10_collaborative_filtering.ipynb")
 
 
 def test_a_lesson_without_a_figure_is_named():
     with pytest.raises(RuntimeError, match="03_mnist_sgd has no call of live"):
-        frames.needed(ROOT / "nbs" / "03_mnist_sgd.ipynb")
+        needed(NBS / "03_mnist_sgd.ipynb")
+
+
+FAILED = r"No frames for 07_cross_entropy: cell \w+ .*NameError"
 
 
 def test_a_failure_before_drawing_names_the_cell(tmp_path):
-    path = changed(
-        SOFTMAX, tmp_path, replaced("names, logits = ['cat'", "undefined_name, logits = ['cat'")
-    )
-    with pytest.raises(RuntimeError, match=r"No frames for 07_cross_entropy: cell \w+ .*NameError"):
+    path = changed(SOFTMAX, tmp_path, "torch.tensor([-2.17, -1.63,", "undefined([-2.17, -1.63,")
+    with pytest.raises(RuntimeError, match=FAILED):
         frames.draw_all(path)
 
 
 def test_a_failure_while_drawing_names_the_cell(tmp_path):
     "Through the process that draws, as in a build; nothing is left in the cache."
-    path = changed(SOFTMAX, tmp_path, replaced("p = (z/temperature).softmax(0)", "p = z/nothing"))
-    with pytest.raises(RuntimeError, match=r"No frames for 07_cross_entropy: cell \w+ .*NameError"):
+    path = changed(SOFTMAX, tmp_path, "(z / temperature).softmax(0)", "z / nothing")
+    with pytest.raises(RuntimeError, match=FAILED):
         frames.stored(path)
     assert not frames.cached(path).exists()
 
 
 @pytest.mark.parametrize(
-    "chosen, said",
+    "chosen, words",
     [
         ({"fish": [2.39, 7]}, "fish cannot be 7"),
         ({"fish": [0, 1]}, "fish starts at 2.39"),
@@ -135,45 +133,35 @@ def test_a_failure_while_drawing_names_the_cell(tmp_path):
         ({"whale": [1]}, "has no control whale"),
     ],
 )
-def test_positions_that_cannot_be_are_refused(chosen, said, monkeypatch):
+def test_positions_that_cannot_be_are_refused(chosen, words, monkeypatch):
     monkeypatch.setitem(frames.GRID, SOFTMAX.stem, ("", chosen))
-    with pytest.raises(RuntimeError, match=said):
+    with pytest.raises(RuntimeError, match=words):
         frames.draw_all(SOFTMAX)
 
 
-def test_digest_follows_what_the_figure_needs(tmp_path, monkeypatch):
-    "And nothing else: another cell of the lesson leaves the frames alone."
-    before = frames.cached(SOFTMAX)
-    assert (
-        frames.cached(
-            changed(
-                SOFTMAX,
-                tmp_path,
-                replaced("perfect = torch.tensor([[100., 0.", "perfect = torch.tensor([[90., 0."),
-            )
-        )
-        == before
-    )
-    assert (
-        frames.cached(
-            changed(
-                SOFTMAX,
-                tmp_path,
-                replaced("-2.17, -1.63, -2.75, 2.39, -.16])", "-2.17, -1.63, -2.75, 2.39, -.17])"),
-            )
-        )
-        != before
-    )
-    modules = frames._modules("from helpers.course.figures import live\nimport torch")
-    assert {path.name for path in modules} == {"figures.py", "front.py", "settings.py"}
-    assert ROOT / "helpers" / "settings.py" in frames._modules(
-        "from helpers.data.find import points"
-    )
-    with monkeypatch.context() as patch:
-        patch.setattr(frames, "_modules", lambda source: [ROOT / "helpers" / "settings.py"])
-        assert frames.cached(SOFTMAX) != before
+# --- the digest
+
+
+def test_digest_leaves_other_cells_alone(tmp_path):
+    other = changed(SOFTMAX, tmp_path, "perfect = torch.tensor([[100.0,", "perfect = ([[90.0,")
+    assert frames.cached(other) == frames.cached(SOFTMAX)
+
+
+def test_digest_follows_the_cells_of_the_figure(tmp_path):
+    other = changed(SOFTMAX, tmp_path, "2.39, -0.16])", "2.39, -0.17])")
+    assert frames.cached(other) != frames.cached(SOFTMAX)
+
+
+def test_digest_follows_modules(monkeypatch):
+    before = frames.digest(SOFTMAX)
+    monkeypatch.setattr(frames, "read_text", lambda path: path.name)
+    assert frames.digest(SOFTMAX) != before
+
+
+def test_digest_follows_positions(monkeypatch):
+    before = frames.digest(SOFTMAX)
     monkeypatch.setitem(frames.GRID, SOFTMAX.stem, ("", {}))
-    assert frames.cached(SOFTMAX) != before
+    assert frames.digest(SOFTMAX) != before
 
 
 # --- in nbdev
@@ -188,5 +176,16 @@ def test_nbdev_calls_it():
 def test_names_of_a_statement():
     "The variables of a comprehension are its own, in every Python."
     source = "a = [y for y in x if z]; b = {k: [i*v for i in r] for k, v in w}; c = {d for d in a}"
-    used, made = frames._names(source)
+    used, made = names_of(source)
     assert used == {"x", "z", "w", "r", "a"} and made == {"a", "b", "c"}
+
+
+def test_older_frames_are_removed(tmp_path, monkeypatch):
+    "When the new ones are there, whole."
+    monkeypatch.setattr(frames, "cached", lambda path: tmp_path / f"{path.stem}-new.json")
+    for name in (f"{RACE.stem}-old.json", f"{SOFTMAX.stem}-old.json"):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.setattr(frames, "draw_all", lambda path: {"pictures": []})
+    frames.draw_and_keep(SOFTMAX)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {f"{RACE.stem}-old.json", f"{SOFTMAX.stem}-new.json"}

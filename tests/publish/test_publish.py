@@ -1,16 +1,16 @@
-"The set-up cell of the lessons, and made folders in which others keep files."
+"The set-up cell of the lessons, the authors' tools, and made folders in which others keep files."
 
 import hashlib
 import subprocess
 import sys
 
-import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
-from shared import LESSONS, ROOT
+from shared import ROOT, SINGLE_FILES, code_cells, read, stem
 
+from publish import __main__ as tools
 from publish import lessons as publish
-from publish.lessons import SET_UP, WRITTEN, address, is_set_up, write_folder
+from publish.lessons import SET_UP, WRITTEN, is_set_up, set_up, write_folder
 
 # --- the first code cell
 
@@ -76,11 +76,32 @@ def test_nothing_is_fetched_where_the_package_is():
     assert first_cell(ROOT, online=False) == (["helpers.course.exercises"], [])
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
 def test_set_up_cell_is_the_first_of_every_lesson(path):
-    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    assert code[0].source == SET_UP.format(address=address())
-    assert [cell for cell in code if is_set_up(cell)] == code[:1] and code[0].outputs == []
+    first, *others = code_cells(read(path))
+    assert first.source == set_up() and first.outputs == []
+    assert not any(map(is_set_up, others))
+
+
+# --- python -m publish
+
+
+def test_a_lesson_may_be_named(monkeypatch):
+    "And one that fails gives an exit code."
+    names = []
+    monkeypatch.setattr(publish, "run_lessons", names.append)
+    assert tools.main(["run", "05"]) == 1 and tools.main(["run"]) == 1
+    assert names == ["05", ""]
+    monkeypatch.setattr(publish, "run_lessons", lambda name: True)
+    assert tools.main(["run"]) == 0
+
+
+@pytest.mark.parametrize("words", [[], ["print"], ["site", "now"]], ids=str)
+def test_other_words_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as refused:
+        tools.main(words)
+    assert refused.value.code == 2
+    assert "usage: python -m publish" in capsys.readouterr().err
 
 
 # --- folders that are made
@@ -121,18 +142,18 @@ def test_what_others_wrote_stays(tmp_path, capsys):
 def test_an_interrupted_run_is_taken_up(tmp_path, monkeypatch):
     "What it wrote is known for ours, and no file is there by half."
     write_folder(tmp_path, {"a": b"1", "b": b"1"})
-    put = publish._put
+    write = publish._write
 
-    def full(path, content):
+    def write_until_full(path, content):
         if path.name == "b":
             raise OSError("No space left on device")
-        put(path, content)
+        write(path, content)
 
-    monkeypatch.setattr(publish, "_put", full)
+    monkeypatch.setattr(publish, "_write", write_until_full)
     with pytest.raises(OSError, match="No space"):
         write_folder(tmp_path, {"a": b"2", "b": b"2"})
     assert files(tmp_path) == {"a": b"2", "b": b"1"}
-    monkeypatch.setattr(publish, "_put", put)
+    monkeypatch.setattr(publish, "_write", write)
     assert write_folder(tmp_path, {"a": b"3", "b": b"3"}) == []
     assert files(tmp_path) == {"a": b"3", "b": b"3"}
 

@@ -1,31 +1,22 @@
-"The two pages that are made from the lessons: every claim and every term is there, every link leads somewhere, and they are up to date."
+"""The two pages that are made from the lessons.
+
+Every claim and every term is there, every link leads somewhere, and they are up to date."""
 
 import copy
 import json
 import re
 from collections import Counter
 
-import nbformat
 import pytest
-from shared import LESSONS, ROOT
+from shared import LESSONS, NBS, ROOT, code_cells, read, stem
 
-from publish.refresh import (
-    claims,
-    decided,
-    headings,
-    lessons,
-    place,
-    refresh_pages,
-    slug,
-    then_and_now_page,
-)
+from publish import refresh
+from publish.refresh import VERDICTS, claims, decided, headings, place, slug
 
-PAGES = {
-    name: nbformat.read(ROOT / "nbs" / f"{name}.ipynb", as_version=4)
-    for name in ("then_and_now", "glossary")
-}
+PAGES = {name: read(NBS / f"{name}.ipynb") for name in ("then_and_now", "glossary")}
 TERMS = json.loads((ROOT / "data" / "glossary.json").read_text(encoding="utf-8"))
-NOTEBOOKS = lessons()
+NOTEBOOKS = refresh.lessons()
+FIRST = "01_gradient_descent.ipynb"
 
 
 def text(notebook):
@@ -33,14 +24,14 @@ def text(notebook):
 
 
 def anchors(notebook):
-    return {anchor for _, anchor in headings(notebook)} | {
-        cell.id for cell in notebook.cells if cell.cell_type == "code"
-    }
+    "What a link to a page may name: headings, and ids of code cells."
+    cells = {cell.id for cell in code_cells(notebook)}
+    return cells | {anchor for _, anchor in headings(notebook)}
 
 
 def test_pages_are_up_to_date():
-    "Else: python -m publish.lessons refresh."
-    assert refresh_pages() == []
+    "Else: python -m publish refresh."
+    assert refresh.refresh_pages() == []
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -55,64 +46,81 @@ def test_links_lead_somewhere(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_hold_no_code(name):
     notebook = PAGES[name]
-    assert {cell.cell_type for cell in notebook.cells} == {
-        "markdown"
-    } and notebook.metadata.kernelspec.name == "python3"
-    assert notebook.cells[0].source.startswith("# ") and "\n> " in notebook.cells[0].source
+    assert {cell.cell_type for cell in notebook.cells} == {"markdown"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    first = notebook.cells[0].source
+    assert first.startswith("# ") and "\n> " in first
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
 
 
+# --- claims
+
+
 def test_every_claim_is_there():
-    "With its verdict in words beside it; the counts are those of the stored outputs, of the table and of the README."
-    page, found = text(PAGES["then_and_now"]), Counter()
+    "With its verdict in words beside it; the counts are those of the stored outputs."
+    page = text(PAGES["then_and_now"])
+    counts = Counter()
     for name, notebook in NOTEBOOKS.items():
         part = page.partition(f"## Lesson {name[:2]}:")[2].partition("\n## ")[0]
         for row in claims(notebook)[1]:
-            found[row["verdict"]] += 1
-            words = {"holds": "Holds", "in part": "In part", "does not hold": "Does not hold"}[
-                row["verdict"]
-            ]
-            assert f"{row['said']}\n\n   **{words}:** {row['found here']}. Decided in [" in part, (
-                row
-            )
-    assert len(NOTEBOOKS) == len(LESSONS) == 13
-    counts = [found[verdict] for verdict in ("holds", "in part", "does not hold")]
-    assert (
-        f"| all | {' | '.join(map(str, counts))} |" in page
-        and f"> {sum(counts)} claims of the lectures" in page
-    )
-    assert f"Of {sum(counts)} claims" in (ROOT / "README.md").read_text(encoding="utf-8")
+            verdict = row["verdict"]
+            counts[verdict] += 1
+            begin = f"{row['said']}\n\n   **{VERDICTS[verdict]}:** {row['found here']}. "
+            assert f"{begin}Decided in [" in part, row
+    assert len(NOTEBOOKS) == len(LESSONS)
+    total = sum(counts.values())
+    cells = " | ".join(str(counts[verdict]) for verdict in VERDICTS)
+    assert f"| all | {cells} |" in page
+    assert f"> {total} claims of the lectures" in page
+    assert f"Of {total} claims" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_claim_must_name_its_section():
-    notebook = NOTEBOOKS["03_mnist_sgd.ipynb"]
-    assert (
-        decided("The loop", notebook, "c")
-        == "[The loop, once and for all]({}#the-loop-once-and-for-all)"
-    )
-    assert decided("The training step", notebook, "c").endswith("#the-training-step)") and decided(
-        "Exercise: the training step", notebook, "c"
-    ).endswith("#the-training-step-1)")
-    assert decided("here", notebook, "c") == "[the table's own cell]({}#c)"
-    assert decided("A module, A hidden layer", notebook, "c").count("](") == 2
-    with pytest.raises(ValueError, match="no section is called so"):
-        decided("A section that was renamed", notebook, "c")
-    with pytest.raises(ValueError, match="may mean any of"):
-        decided("The", notebook, "c")
+@pytest.fixture
+def lesson():
+    "A small lesson; two of its headings say the same, and one has a comma."
+    texts = ["# A lesson", "## The step", "## Again, and again", "## Last"]
+    texts += ["## Exercises", "### The step"]
+    return refresh.page("small", texts)
+
+
+@pytest.mark.parametrize(
+    ("where", "links"),
+    [
+        ("The step", "[The step](a.ipynb#the-step)"),
+        ("Exercise: The step", "[The step](a.ipynb#the-step-1)"),
+        ("Again, and again", "[Again, and again](a.ipynb#again-and-again)"),
+        (
+            "Last, Again, and again, The step",
+            "[Last](a.ipynb#last) and [Again, and again](a.ipynb#again-and-again) and "
+            "[The step](a.ipynb#the-step)",
+        ),
+        ("here", "[the table's own cell](a.ipynb#c)"),
+    ],
+)
+def test_a_claim_names_its_sections(lesson, where, links):
+    assert decided(where, lesson, "c", "a.ipynb") == links
+
+
+@pytest.mark.parametrize(
+    "where", ["A section that was renamed", "The", "the step", "Last, Other", "Exercise: Last", ""]
+)
+def test_a_claim_must_name_them_in_full(lesson, where):
+    with pytest.raises(ValueError, match="A lesson: .* no section is called so"):
+        decided(where, lesson, "c", "a.ipynb")
 
 
 def test_strange_tables_are_refused(monkeypatch):
-    notebook = copy.deepcopy(NOTEBOOKS["01_gradient_descent.ipynb"])
-    [cell] = [cell for cell in notebook.cells if cell.id == claims(notebook)[0]]
-    monkeypatch.setattr("publish.refresh.lessons", lambda: {"01_gradient_descent.ipynb": notebook})
-    cell.outputs[0]["data"]["text/markdown"] = cell.outputs[0]["data"]["text/markdown"].replace(
-        "| in part |", "| perhaps |"
-    )
+    notebook = copy.deepcopy(NOTEBOOKS[FIRST])
+    table = claims(notebook)[0]
+    [cell] = [cell for cell in notebook.cells if cell.id == table]
+    monkeypatch.setattr(refresh, "lessons", lambda: {FIRST: notebook})
+    data = cell.outputs[0]["data"]
+    data["text/markdown"] = data["text/markdown"].replace("| in part |", "| perhaps |")
     with pytest.raises(ValueError, match="unknown verdict perhaps"):
-        then_and_now_page()
+        refresh.then_and_now_page()
     cell.outputs = []
     with pytest.raises(ValueError, match="no stored output"):
-        then_and_now_page()
+        refresh.then_and_now_page()
 
 
 @pytest.mark.parametrize(
@@ -128,47 +136,52 @@ def test_anchors_are_those_of_quarto(heading, anchor):
     assert slug(heading) == anchor
 
 
+# --- terms
+
+
 def test_terms():
     "Each once, in one sentence, from every lesson."
-    names = [entry["term"].lower() for entry in TERMS]
-    assert 70 <= len(names) <= 110 and not [
-        name for name, count in Counter(names).items() if count > 1
-    ]
+    counts = Counter(entry["term"].lower() for entry in TERMS)
+    assert 70 <= len(counts) <= 130 and set(counts.values()) == {1}
     assert {entry["lesson"] for entry in TERMS} == {path.name[:2] for path in LESSONS}
     for entry in TERMS:
         assert set(entry) == {"term", "definition", "lesson", "where"}
-        assert (
-            re.fullmatch(r'[A-Z“"].+[^.]\.', entry["definition"])
-            and ". " not in entry["definition"]
-        ), entry
-        assert not re.match(r"(the|an?) \w+ (we|you)", entry["definition"], re.I)
+        definition = entry["definition"]
+        assert re.fullmatch(r'[A-Z“"].+[^.]\.', definition) and ". " not in definition, entry
+        assert not re.match(r"(the|an?) \w+ (we|you)", definition, re.IGNORECASE), entry
+
+
+def test_every_term_is_there():
+    "In order, and with a link into its lesson."
     page = text(PAGES["glossary"])
-    assert [
-        re.search(r"\*\*(.+?)\*\*", line)[1] for line in page.splitlines() if line.startswith("**")
-    ] == sorted((entry["term"] for entry in TERMS), key=lambda term: (term.lower(), term))
+    terms = sorted((entry["term"] for entry in TERMS), key=lambda term: (term.lower(), term))
+    assert re.findall(r"^\*\*(.+?)\*\*", page, re.MULTILINE) == terms
     for entry in TERMS:
         begin = f"**{entry['term']}**: {entry['definition']} Built in [{entry['lesson']} "
-        assert re.search(rf"{re.escape(begin)}[^\]]*\]\({entry['lesson']}_\w+\.ipynb#", page), entry
+        link = rf"[^\]]*\]\({entry['lesson']}_\w+\.ipynb#"
+        assert re.search(re.escape(begin) + link, page), entry
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESSONS, ids=stem)
 def test_linked_cells_are_on_the_site(path):
     "nbdev leaves out cells with `#| export` or `#| hide`; those with `#| exports` stay."
-    linked = {
-        anchor
-        for page in PAGES.values()
-        for anchor in re.findall(rf"\({path.name}#([^)]*)\)", text(page))
-    }
-    for cell in NOTEBOOKS[path.name].cells:
-        if cell.cell_type == "code" and cell.id in linked:
-            assert not re.search(
-                r"^#\| *(export|exporti|hide|default_exp)( |$)", cell.source, re.M
-            ), cell.source[:100]
+    linked = set()
+    for page in PAGES.values():
+        linked.update(re.findall(rf"\({path.name}#([^)]*)\)", text(page)))
+    left_out = re.compile(r"^#\| *(export|exporti|hide|default_exp)( |$)", re.MULTILINE)
+    for cell in code_cells(NOTEBOOKS[path.name]):
+        if cell.id in linked:
+            assert not left_out.search(cell.source), cell.source[:100]
 
 
-def test_lost_places_are_named():
-    for where in ("a snippet that is gone", "## A heading that is gone", "import", "## The update"):
-        with pytest.raises(ValueError, match="Glossary, 'momentum': .* it should be exactly one"):
-            place("momentum", "01", where, NOTEBOOKS)
+@pytest.mark.parametrize(
+    "where", ["a snippet that is gone", "## A heading that is gone", "import", "## The update"]
+)
+def test_lost_places_are_named(where):
+    with pytest.raises(ValueError, match="Glossary, 'momentum': .* it should be exactly one"):
+        place("momentum", "01", where, NOTEBOOKS)
+
+
+def test_lost_lessons_are_named():
     with pytest.raises(ValueError, match="Glossary, 'momentum': there is no lesson 77"):
         place("momentum", "77", "import", NOTEBOOKS)

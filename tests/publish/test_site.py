@@ -1,5 +1,9 @@
-"The site: what stops its build, packages from npm, the settings of the published edition. (The site itself: whole/test_site.py.)"
+"""The site: what stops its build, packages from npm, the published edition.
 
+The site itself: whole/test_site.py."""
+
+import base64
+import hashlib
 import io
 import shutil
 import sys
@@ -10,12 +14,12 @@ import nbformat
 import pytest
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook, new_raw_cell
-from shared import ROOT
+from shared import read_workflow
 
-from publish import site
+from publish import npm, site
 from publish.lessons import pyproject
 
-PYPROJECT = pyproject()
+NBDEV = pyproject()["tool"]["nbdev"]
 
 
 # --- what stops the build
@@ -23,7 +27,7 @@ PYPROJECT = pyproject()
 
 @pytest.fixture
 def small_course(tmp_path, monkeypatch):
-    "A course of a front page and two lessons, as nbdev has processed it; `make docs` begins with it."
+    "A course of a front page and two lessons, as nbdev has processed it."
     monkeypatch.chdir(tmp_path)  # a build changes the working folder
     monkeypatch.setattr(site, "ROOT", tmp_path)
     monkeypatch.setattr(site, "processed", lambda: tmp_path / "_proc")
@@ -32,16 +36,16 @@ def small_course(tmp_path, monkeypatch):
         folder.mkdir()
 
     def write(name, page, text=""):
-        front = new_raw_cell(
-            f"---\noutput-file: {page}.html\ntitle: A page\ndescription: It is short.\n---"
-        )
+        facts = {"output-file": f"{page}.html", "title": "A page", "description": "It is short."}
+        front = new_raw_cell(f"---\n{yaml.safe_dump(facts)}---")
         nbformat.write(new_notebook(cells=[front, new_markdown_cell(text)]), course.folder / name)
 
     def list_pages(*names):
         sidebar = {"website": {"sidebar": {"contents": list(names)}}}
         course.sidebar.write_text(yaml.safe_dump(sidebar), encoding="utf-8")
 
-    course.write, course.list_pages = write, list_pages
+    course.write = write
+    course.list_pages = list_pages
     write("index.ipynb", "index", "Begin with [the first](01_sum.ipynb).")
     write("01_sum.ipynb", "sum")
     write("02_product.ipynb", "product")
@@ -50,70 +54,88 @@ def small_course(tmp_path, monkeypatch):
 
 
 def test_sources_are_written(small_course, tmp_path):
-    "Nothing is wrong with the small course, so that the next test can spoil it."
+    "Nothing is wrong with the small course, so that the next tests can spoil it."
     site.write_sources(small_course.folder, tmp_path / "source")
     written = {path.name for path in (tmp_path / "source").iterdir()}
     assert written == {"index.ipynb", "sum.ipynb", "product.ipynb"}
 
 
-def rename_lesson(course):
-    (course.folder / "01_sum.ipynb").rename(course.folder / "01_total.ipynb")
-    course.list_pages("index.ipynb", "01_total.ipynb", "02_product.ipynb")
+def test_sections_in_sections_have_both_captions(small_course):
+    inner = {"section": "Data", "contents": ["find.ipynb"]}
+    outer = {"section": "Behind the scenes", "contents": ["first.ipynb", inner]}
+    small_course.list_pages("index.ipynb", outer)
+    assert site.sections() == [
+        ("", ["index.ipynb"]),
+        ("Behind the scenes", ["first.ipynb"]),
+        ("Behind the scenes: Data", ["find.ipynb"]),
+    ]
 
 
-def give_two_the_same_name(course):
-    course.write("02_sum.ipynb", "sum")
-    course.list_pages("index.ipynb", "01_sum.ipynb", "02_product.ipynb", "02_sum.ipynb")
+def stopped(words):
+    "The build stops with these words."
+    return pytest.raises(SystemExit, match=f"make docs: {words}")
 
 
-SPOILT = {
-    rename_lesson: r"make docs: index\.ipynb links to 01_sum\.ipynb, which nbs/sidebar.yml does not list",
-    give_two_the_same_name: r"make docs: 0._sum\.ipynb and 0._sum\.ipynb would both become sum\.html",
-    lambda course: course.write(
-        "03_quotient.ipynb", "quotient"
-    ): r"make docs: Either nbs/sidebar.yml or the folder nbs lacks 03_quotient",
-    lambda course: (
-        course.folder / "02_product.ipynb"
-    ).unlink(): r"make docs: Either nbs/sidebar.yml or the folder nbs lacks 02_product",
-}
+def test_a_renamed_lesson_stops_the_build(small_course):
+    folder = small_course.folder
+    (folder / "01_sum.ipynb").rename(folder / "01_total.ipynb")
+    small_course.list_pages("index.ipynb", "01_total.ipynb", "02_product.ipynb")
+    with stopped(r"index\.ipynb links to 01_sum\.ipynb, which nbs/sidebar.yml does not list"):
+        site.make_docs()
 
 
-@pytest.mark.parametrize(
-    "spoil, words", SPOILT.items(), ids=["renamed", "twin names", "not listed", "gone"]
-)
-def test_renamed_lesson_and_twin_names_stop_the_build(small_course, spoil, words):
-    spoil(small_course)
-    with pytest.raises(SystemExit, match=words):
-        site.main([])
+def test_twin_names_stop_the_build(small_course):
+    small_course.write("02_sum.ipynb", "sum")
+    small_course.list_pages("index.ipynb", "01_sum.ipynb", "02_product.ipynb", "02_sum.ipynb")
+    with stopped(r"01_sum\.ipynb and 02_sum\.ipynb would both become sum\.html"):
+        site.make_docs()
+
+
+def test_a_page_that_is_not_listed_stops_the_build(small_course):
+    small_course.write("03_quotient.ipynb", "quotient")
+    with stopped("Either nbs/sidebar.yml or the folder nbs lacks 03_quotient"):
+        site.make_docs()
+
+
+def test_a_page_that_is_gone_stops_the_build(small_course):
+    (small_course.folder / "02_product.ipynb").unlink()
+    with stopped("Either nbs/sidebar.yml or the folder nbs lacks 02_product"):
+        site.make_docs()
 
 
 # --- the folder of the site
 
 
-def test_own_files_stay_in_the_site(small_course, tmp_path, monkeypatch, capsys):
-    "Of the last build only what nobody has changed is replaced or removed."
+class FakeSphinx:
+    "It writes each page's source as the page, and two files that are not for the site."
 
-    class Sphinx:
-        "It writes each page's source as the page, and two files that are not for the site."
+    statuscode = 0
 
-        statuscode = 0
+    def __init__(self, source, configuration, html, *words, **options):
+        assert (configuration / "conf.py").is_file()
+        self.source = source
+        self.html = html
 
-        def __init__(self, source, _, html, *words, **named):
-            self.source, self.html = source, html
+    def build(self):
+        self.html.mkdir(exist_ok=True)
+        for path in self.source.glob("*.ipynb"):
+            shutil.copy(path, (self.html / path.name).with_suffix(".html"))
+        for name in (".buildinfo", "objects.inv"):
+            (self.html / name).write_text("")
 
-        def build(self):
-            self.html.mkdir(exist_ok=True)
-            for path in self.source.glob("*.ipynb"):
-                shutil.copy(path, (self.html / path.name).with_suffix(".html"))
-            for name in (".buildinfo", "objects.inv"):
-                (self.html / name).write_text("")
 
-    monkeypatch.setattr("sphinx.application.Sphinx", Sphinx)
+@pytest.fixture
+def fake_sphinx(tmp_path, monkeypatch):
+    monkeypatch.setattr("sphinx.application.Sphinx", FakeSphinx)
     with tarfile.open(tmp_path / "npm.tgz", "w:gz") as package:
         package.addfile(tarfile.TarInfo("package/es5/tex-svg.js"), io.BytesIO())
     monkeypatch.setattr(site, "npm_package", lambda name, cache: tmp_path / "npm.tgz")
+
+
+def test_own_files_stay_in_the_site(small_course, fake_sphinx, tmp_path, capsys):
+    "Of the last build only what nobody has changed is replaced or removed."
     pages = tmp_path / "_site"
-    assert site.build() == 0 and (pages / "sum.html").is_file()
+    assert site.build() and (pages / "sum.html").is_file()
     assert not list(pages.glob(".buildinfo*")) and not (pages / "objects.inv").exists()
     (pages / "CNAME").write_text("course.example.org")
     mine = (pages / "sum.html").read_text(encoding="utf-8") + "<!-- mine -->"
@@ -122,7 +144,7 @@ def test_own_files_stay_in_the_site(small_course, tmp_path, monkeypatch, capsys)
     (small_course.folder / "02_product.ipynb").unlink()
     small_course.list_pages("index.ipynb", "01_sum.ipynb")
     capsys.readouterr()
-    assert site.build() == 0
+    assert site.build()
     assert (pages / "CNAME").read_text() == "course.example.org"
     assert (pages / "sum.html").read_text(encoding="utf-8") == mine
     assert "made them: sum.html." in capsys.readouterr().out
@@ -132,64 +154,64 @@ def test_own_files_stay_in_the_site(small_course, tmp_path, monkeypatch, capsys)
 
 # --- packages from npm
 
+NPM = f"""#!{sys.executable}
+import os, sys
+from pathlib import Path
+
+if os.environ["GIVES"] == "nothing":
+    sys.exit("no route to the registry")
+name = sys.argv[2].replace("@", "-") + ".tgz"
+Path(sys.argv[-1], name).write_text(os.environ["GIVES"])
+"""
+
 
 @pytest.fixture
-def npm(learner, tmp_path, monkeypatch):
-    "A folder for packages, and a program npm that writes what it is told to."
-    (tmp_path / "bin").mkdir()
+def package(learner, tmp_path, monkeypatch):
+    "A package, and a program npm that writes as the package what it is told to."
     program = tmp_path / "bin" / "npm"
-    program.write_text(
-        f'#!{sys.executable}\nimport os, sys\nfrom pathlib import Path\nif os.environ["GIVES"] == "nothing": sys.exit("no route to the registry")\n'
-        'Path(sys.argv[-1], sys.argv[2].replace("@", "-") + ".tgz").write_text(os.environ["GIVES"])\n'
-    )
+    program.parent.mkdir()
+    program.write_text(NPM)
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    import base64
-    import hashlib
+    monkeypatch.setenv("PATH", str(program.parent))
+    digest = base64.b64encode(hashlib.sha512(b"good").digest()).decode()
+    monkeypatch.setattr(npm, "PACKAGES", {"tool": ("1.0", f"sha512-{digest}")})
+    folder = tmp_path / "npm"
 
-    monkeypatch.setattr(
-        site,
-        "PACKAGES",
-        {"tool": ("1.0", "sha512-" + base64.b64encode(hashlib.sha512(b"good").digest()).decode())},
-    )
-    return SimpleNamespace(
-        folder=tmp_path / "npm",
-        get=lambda: site.npm_package("tool", tmp_path / "npm"),
-        program=program,
-    )
+    def get():
+        return npm.npm_package("tool", folder)
+
+    return SimpleNamespace(folder=folder, get=get, program=program)
 
 
-def test_package_is_fetched_once(npm, monkeypatch):
+def test_package_is_fetched_once(package, monkeypatch):
     monkeypatch.setenv("GIVES", "good")
-    assert npm.get().read_text() == "good"
-    npm.program.unlink()
-    assert npm.get().read_text() == "good"
+    assert package.get().read_text() == "good"
+    package.program.unlink()
+    assert package.get().read_text() == "good"
 
 
-def test_another_package_is_refused(npm, monkeypatch):
+def test_another_package_is_refused(package, monkeypatch):
     monkeypatch.setenv("GIVES", "bad")
     with pytest.raises(OSError, match="is not what was pinned"):
-        npm.get()
-    assert list(npm.folder.iterdir()) == []
+        package.get()
+    assert list(package.folder.iterdir()) == []
 
 
-def test_spoilt_package_is_fetched_again(npm, monkeypatch):
-    npm.folder.mkdir()
-    (npm.folder / "tool-1.0.tgz").write_text("half")
+def test_spoilt_package_is_fetched_again(package, monkeypatch):
+    package.folder.mkdir()
+    (package.folder / "tool-1.0.tgz").write_text("half")
     monkeypatch.setenv("GIVES", "good")
-    assert npm.get().read_text() == "good"
+    assert package.get().read_text() == "good"
 
 
-def test_without_a_network_there_is_a_sentence(npm, monkeypatch):
+def test_without_a_network_there_is_a_sentence(package, monkeypatch):
     monkeypatch.setenv("GIVES", "nothing")
-    with pytest.raises(
-        OSError,
-        match=r"could not be fetched from npm \(no route to the registry\).*put tool-1.0.tgz into",
-    ):
-        npm.get()
-    npm.program.unlink()  # then from the registry's own address, which nobody answers here
+    words = r"could not be fetched from npm \(no route to the registry\).*put tool-1.0.tgz into"
+    with pytest.raises(OSError, match=words):
+        package.get()
+    package.program.unlink()  # then from the registry's own address, which nobody answers here
     with pytest.raises(OSError, match="could not be fetched from npm"):
-        npm.get()
+        package.get()
 
 
 # --- the published edition
@@ -198,27 +220,18 @@ def test_without_a_network_there_is_a_sentence(npm, monkeypatch):
 def test_nbdev_knows_our_settings():
     from nbdev.config import nbdev_defaults
 
-    known = set(nbdev_defaults) | {
-        "title",
-        "lib_path",
-        "allowed_cell_metadata_keys",
-    }  # nbdev.fast.ai/api/config.html; the last: nbdev.fast.ai/api/clean.html
-    assert set(PYPROJECT["tool"]["nbdev"]) <= known
-    assert (
-        PYPROJECT["tool"]["nbdev"]["custom_sidebar"] is True
-        and PYPROJECT["tool"]["nbdev"]["doc_path"] == "_docs"
-    )
+    # nbdev.fast.ai/api/config.html; the last: nbdev.fast.ai/api/clean.html
+    known = {*nbdev_defaults, "title", "lib_path", "allowed_cell_metadata_keys"}
+    assert set(NBDEV) <= known
+    assert NBDEV["custom_sidebar"] is True and NBDEV["doc_path"] == "_docs"
 
 
 def test_pages_workflow():
-    workflow = yaml.safe_load(
-        (ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
-    )
-    build, deploy = workflow["jobs"]["build"], workflow["jobs"]["deploy"]
-    used = [
-        step["uses"].split("@")[0] for step in build["steps"] + deploy["steps"] if "uses" in step
-    ]
-    assert used == [
+    workflow = read_workflow("pages")
+    build = workflow["jobs"]["build"]
+    deploy = workflow["jobs"]["deploy"]
+    steps = build["steps"] + deploy["steps"]
+    assert [step["uses"].split("@")[0] for step in steps if "uses" in step] == [
         "actions/checkout",
         "actions/setup-python",
         "quarto-dev/quarto-actions/setup",
@@ -226,15 +239,13 @@ def test_pages_workflow():
         "actions/upload-pages-artifact",
         "actions/deploy-pages",
     ]
-    commands = [step["run"] for step in build["steps"] if "run" in step]
-    assert (
-        "--requirement requirements.lock" in commands[0]
-        and "--no-deps" in commands[1]
-        and commands[-1] == "nbdev-docs"
-    )
-    assert build["steps"][-1]["with"]["path"] == PYPROJECT["tool"]["nbdev"]["doc_path"]
-    assert (
-        workflow["permissions"] == {"contents": "read"}
-        and deploy["permissions"] == {"pages": "write", "id-token": "write"}
-        and deploy["needs"] == "build"
-    )
+    packages, course, docs = [step for step in build["steps"] if "run" in step]
+    assert "--requirement requirements.lock" in packages["run"]
+    assert "--no-deps" in course["run"]
+    assert docs["run"] == "nbdev-docs"
+    # A console script finds what is installed, and our processors (`doc_procs`) are not.
+    assert docs["env"] == {"PYTHONPATH": "."}
+    assert build["steps"][-1]["with"]["path"] == NBDEV["doc_path"]
+    assert workflow["permissions"] == {"contents": "read"}
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
+    assert deploy["needs"] == "build"
