@@ -191,9 +191,9 @@ class Adam(Optimizer):
 
     def corrected(self) -> tuple:  # factor and eps; two lists where steps differ
         "What is left of the formula when the averages are not corrected themselves."
-        steps = [self.steps[n] for n in self.moved]
         if not self.bias_correction:
             return -self.lr, self.eps
+        steps = [self.steps[n] for n in self.moved]
         if len(set(steps)) == 1:  # one number for all is quicker than a list
             return self.corrected_at(steps[0])
         pairs = [self.corrected_at(step) for step in steps]
