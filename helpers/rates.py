@@ -1,4 +1,4 @@
-"""Find the learning rate in a hundred batches, change it on the way, and train in one epoch what took many.
+"""Find the learning rate in a hundred batches; train in one epoch what took many.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/learning_rates.html.md"""
 
@@ -10,7 +10,6 @@ __all__ = ['smooth', 'find_rate', 'RateFinder', 'linear', 'one_cycle']
 # %% ../nbs/06_learning_rates.ipynb #f616239a
 import copy
 import math
-from itertools import chain, repeat
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +20,11 @@ from .train import one_step, set_hyper
 # %% ../nbs/06_learning_rates.ipynb #a9898c42
 def smooth(
     values,  # a sequence of numbers
-    beta: float = 0.98,  # share of the old average that is kept
+    beta: float = 0.98,  # fraction of the old average that stays
 ) -> list:  # as many averages
-    "Exponentially weighted moving average with bias correction: a calm curve that begins where the values begin."
-    average, averages = 0.0, []
+    "Running average with bias correction: a calm curve that begins where they begin."
+    average = 0.0
+    averages = []
     for n, value in enumerate(values, start=1):
         average = beta * average + (1 - beta) * float(value)
         averages.append(average / (1 - beta**n))
@@ -35,74 +35,79 @@ def find_rate(
     model: torch.nn.Module,  # stays as it is: a copy is trained
     batches,  # `Batches`; begun again if there are fewer than steps
     make_optimizer,  # function of parameters and rate, for instance `Adam`
-    start: float = 1e-6,
-    end: float = 10.0,  # first and last rate
+    start: float = 1e-6,  # first rate
+    end: float = 10.0,  # last rate
     steps: int = 100,  # how many rates to look at
     loss=F.cross_entropy,  # function of outputs and targets
 ):  # a `RateFinder`
-    "The loss while the learning rate rises by the same factor from batch to batch; stops when the smoothed loss is four times its best."
+    "The loss while the rate rises by the same factor from batch to batch."
     model = copy.deepcopy(model).train()
-    again = chain.from_iterable(
-        repeat(batches)
-    )  # the batches over and over, until there are enough
-    optimizer, rates, losses, best = (
-        make_optimizer(list(model.parameters()), start),
-        [],
-        [],
-        math.inf,
-    )
+    optimizer = make_optimizer(list(model.parameters()), start)
     optimizer.zero_grad()
-    for n, (xb, yb) in zip(range(steps), again):
-        rates.append(start * (end / start) ** (n / (steps - 1)))
-        set_hyper(optimizer, lr=rates[-1])
+    rates = []
+    losses = []
+    best = math.inf
+    for n, (xb, yb) in zip(range(steps), _again_and_again(batches)):
+        rate = start * (end / start) ** (n / (steps - 1))
+        set_hyper(optimizer, lr=rate)
+        rates.append(rate)
         losses.append(one_step(model, xb, yb, loss, optimizer).item())
-        now = smooth(losses, 0.9)[-1]
-        best = min(best, now)
-        if not now < 4 * best:
+        smoothed = smooth(losses, 0.9)[-1]
+        best = min(best, smoothed)
+        if not smoothed < 4 * best:  # four times the best, or no longer a number
             break
     return RateFinder(rates, losses)
+
+
+def _again_and_again(batches):
+    "One epoch after another, without end."
+    while True:
+        yield from batches
 
 # %% ../nbs/06_learning_rates.ipynb #6be7e0b5
 class RateFinder:
     "What the finder saw, and three readings of it."
 
-    def __init__(self, rates, losses):
-        self.rates, self.losses, self.smoothed = rates, losses, smooth(losses, 0.9)
+    def __init__(
+        self,
+        rates: list,  # rising
+        losses: list,  # training loss at each rate
+    ):
+        self.rates = rates
+        self.losses = losses
+        self.smoothed = smooth(losses, 0.9)
 
-    def tenth_of_minimum(self):
-        return (
-            self.rates[min(range(len(self.rates)), key=self.smoothed.__getitem__)] / 10
-        )
+    def tenth_of_minimum(self) -> float:
+        "A tenth of the rate at which the smoothed loss is lowest."
+        return self.rates[self.smoothed.index(min(self.smoothed))] / 10
 
-    def steepest(self):
-        "The rate at which the smoothed loss falls most for the next factor of the rate."
-        falls = [
-            after - before for before, after in zip(self.smoothed, self.smoothed[1:])
-        ]
+    def steepest(self) -> float:
+        "The rate at which the smoothed loss falls most on the way to the next one."
+        falls = []
+        for before, after in zip(self.smoothed, self.smoothed[1:]):
+            falls.append(after - before)
         return self.rates[falls.index(min(falls))]
 
-    def valley(self):
-        "The middle of the longest sequence, skipping allowed, in which each loss is lower than the one before (rounded as fastai rounds)."
-        longest = []
-        for n, here in enumerate(self.smoothed):
-            longest.append(
-                1
-                + max(
-                    (longest[m] for m in range(n) if self.smoothed[m] > here), default=0
-                )
-            )
-        end = longest.index(max(longest))
-        third = max(longest) / 3
-        return self.rates[end - max(longest) + int(third) + int(third / 2)]
+    def valley(self) -> float:
+        "The middle of the longest falling sequence; points may be skipped (fastai)."
+        lengths = []  # of the longest falling sequence that ends at each point
+        for n, loss in enumerate(self.smoothed):
+            before = [lengths[m] for m in range(n) if self.smoothed[m] > loss]
+            lengths.append(1 + max(before, default=0))
+        longest = max(lengths)
+        start = lengths.index(longest) - longest
+        third = longest / 3
+        return self.rates[start + int(third) + int(third / 2)]  # as fastai rounds
 
-    def readings(self):
+    def readings(self) -> dict:  # name to rate
+        "All three."
         return {
             "tenth of the minimum": self.tenth_of_minimum(),
             "steepest": self.steepest(),
             "valley": self.valley(),
         }
 
-    def plot(self, title=""):
+    def plot(self, title: str = ""):
         "Raw and smoothed loss over the rate, with the three readings."
         ax = lines(
             {
@@ -124,46 +129,44 @@ class RateFinder:
 # %% ../nbs/06_learning_rates.ipynb #1909807e
 def linear(
     peak: float,  # the highest learning rate
-    warm: float = 0.05,  # share of the run in which it rises from zero
+    warm: float = 0.05,  # fraction of the run in which it rises from zero
     **fixed,  # other hyper-parameters, constant, for instance momentum
-):  # a schedule: function from the share done to a dictionary
+):  # a schedule: function from the fraction done to a dictionary
     "A straight line up to the peak, and a straight line down to zero."
 
     def schedule(done):
         if done + 1e-3 < warm:
-            return dict(
-                lr=peak * (done + 1e-3) / warm, **fixed
-            )  # the first step too should move
-        return dict(lr=peak * (1 - done) / (1 - warm), **fixed)
+            lr = peak * (done + 1e-3) / warm  # the first step too should move
+        else:
+            lr = peak * (1 - done) / (1 - warm)
+        return dict(lr=lr, **fixed)
 
     return schedule
 
 # %% ../nbs/06_learning_rates.ipynb #ab2f7d1d
 def one_cycle(
     peak: float,  # the highest learning rate
-    div: float = 25.0,
-    final: float = 1e5,  # it starts at peak/div and ends at peak/final
-    warm: float = 0.25,  # share of the run in which it rises
-    momenta: tuple = (
-        0.95,
-        0.85,
-        0.95,
-    ),  # momentum at the start, at the peak and at the end
-):  # a schedule: function from the share done to a dictionary
-    "Smith's one-cycle schedule for rate and momentum with cosine slopes and fastai's defaults."
+    div: float = 25.0,  # it starts at peak/div
+    final: float = 1e5,  # it ends at peak/final
+    warm: float = 0.25,  # fraction of the run in which it rises
+    momenta: tuple = (0.95, 0.85, 0.95),  # at the start, at the peak and at the end
+):  # a schedule: function from the fraction done to a dictionary
+    "Smith's one cycle of rate and momentum, with cosine slopes (fastai's defaults)."
+    first, middle, last = momenta
 
     def cosine(start, end, part):
+        "From start to end along half a cosine wave, as part goes from 0 to 1."
         return start + (end - start) * (1 - math.cos(math.pi * part)) / 2
 
     def schedule(done):
         if done < warm:
-            return dict(
-                lr=cosine(peak / div, peak, done / warm),
-                momentum=cosine(*momenta[:2], done / warm),
-            )
-        part = (done - warm) / (1 - warm)
-        return dict(
-            lr=cosine(peak, peak / final, part), momentum=cosine(*momenta[1:], part)
-        )
+            part = done / warm
+            lr = cosine(peak / div, peak, part)
+            momentum = cosine(first, middle, part)
+        else:
+            part = (done - warm) / (1 - warm)
+            lr = cosine(peak, peak / final, part)
+            momentum = cosine(middle, last, part)
+        return dict(lr=lr, momentum=momentum)
 
     return schedule

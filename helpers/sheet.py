@@ -13,38 +13,9 @@ import numpy as np
 
 def points() -> tuple:  # x and y, float64 [29]
     "The 29 points of y = 2x + 30 from the lecture's spreadsheet, in its order."
-    x = np.array(
-        [
-            14,
-            86,
-            28,
-            51,
-            28,
-            29,
-            72,
-            62,
-            84,
-            15,
-            42,
-            62,
-            47,
-            35,
-            9,
-            38,
-            44,
-            99,
-            13,
-            21,
-            28,
-            20,
-            8,
-            64,
-            99,
-            70,
-            27,
-            17,
-            8,
-        ],
-        dtype=float,
+    values = (
+        "14 86 28 51 28 29 72 62 84 15 42 62 47 35 9 "
+        "38 44 99 13 21 28 20 8 64 99 70 27 17 8"
     )
+    x = np.array(values.split(), dtype=float)
     return x, 2 * x + 30

@@ -1,4 +1,4 @@
-"""From the spreadsheet's update to a net that reads handwriting: tensors, mini-batches, modules, and the five lines of training.
+"""From one update to a net that reads handwriting, in five lines of training.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/mnist_sgd.html.md"""
 
@@ -16,9 +16,20 @@ import torch.nn.functional as F
 from .course.figures import lines
 from .course.settings import best_device, progress_bar
 
+# %% ../nbs/03_mnist_sgd.ipynb #111949dd
+def _check_batches(x, y, bs):
+    "Refuse what cannot be cut into batches."
+    if len(x) != len(y):
+        raise ValueError(f"{len(x)} inputs and {len(y)} targets: each row needs both.")
+    if bs < 1 or len(x) == 0:
+        raise ValueError(
+            "Batches need at least one row and bs of at least 1; "
+            f"here are {len(x)} rows and bs = {bs}."
+        )
+
 # %% ../nbs/03_mnist_sgd.ipynb #2eaefdbe
 class Batches:
-    "Mini-batches of a pair of tensors that live on the training device; shuffled anew in each epoch, if wished."
+    "Mini-batches of two tensors on one device. Rows that do not match: `ValueError`."
 
     def __init__(
         self,
@@ -27,27 +38,20 @@ class Batches:
         bs: int = 64,  # rows in a batch; the last batch may be smaller
         shuffle: bool = False,  # a new order in each epoch
         seed: int = None,  # of the orders; without, they follow torch's global seed
-        device=None,
-    ):  # where the batches live; `best_device()` without
-        if len(x) != len(y):
-            raise ValueError(
-                f"{len(x)} inputs and {len(y)} targets: each row needs both."
-            )
-        if bs < 1 or len(x) == 0:
-            raise ValueError(
-                f"Batches need at least one row and bs of at least 1; here are {len(x)} rows and bs = {bs}."
-            )
+        device=None,  # where the batches live; `best_device()` without
+    ):
+        _check_batches(x, y, bs)
         self.device = torch.device(device or best_device())
-        self.x, self.y, self.bs, self.shuffle = (
-            x.to(self.device),
-            y.to(self.device),
-            bs,
-            shuffle,
-        )
-        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self.x = x.to(self.device)
+        self.y = y.to(self.device)
+        self.bs = bs
+        self.shuffle = shuffle
+        self.generator = None
+        if seed is not None:
+            self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self):
-        return -(-len(self.x) // self.bs)  # rounded up: the last batch counts too
+        return math.ceil(len(self.x) / self.bs)  # the last batch counts too
 
     def __iter__(self):
         if self.shuffle:
@@ -55,28 +59,28 @@ class Batches:
         else:
             yield from zip(self.x.split(self.bs), self.y.split(self.bs))
 
-    def order(self):
+    def order(self) -> torch.Tensor:  # int64 [n]
         "The numbers of all rows, in the order of a new epoch."
-        return (
-            torch.randperm(len(self.x), generator=self.generator)
-            if self.shuffle
-            else torch.arange(len(self.x))
-        )
+        if self.shuffle:
+            return torch.randperm(len(self.x), generator=self.generator)
+        return torch.arange(len(self.x))
 
-    def take(self, order):
+    def take(
+        self,
+        order: torch.Tensor,  # row numbers, int64
+    ):
         "The batches of these rows, in this order."
-        for rows in order.to(self.x.device).split(self.bs):
-            yield (
-                self.x.index_select(0, rows),
-                self.y.index_select(0, rows),
-            )  # x[rows], at a quarter of the time
+        for index in order.to(self.x.device).split(self.bs):
+            xb = self.x.index_select(0, index)  # x[index], at a quarter of the time
+            yb = self.y.index_select(0, index)
+            yield xb, yb
 
 # %% ../nbs/03_mnist_sgd.ipynb #a157fc32
 def accuracy(
     outputs: torch.Tensor,  # [n, classes]
     targets: torch.Tensor,  # int64 [n]
-) -> torch.Tensor:  # share of rows whose largest output is the right one
-    "Share of right answers."
+) -> torch.Tensor:  # a single number, 0 to 1
+    "Fraction of the rows whose largest output is the right one."
     return (outputs.argmax(-1) == targets).float().mean()
 
 
@@ -87,75 +91,98 @@ def evaluate(
     loss=F.cross_entropy,  # function of outputs and targets, a mean over the rows
     metrics: dict = {"accuracy": accuracy},  # name to function of outputs and targets
 ) -> dict:  # 'loss' and each metric, as plain numbers
-    "Mean loss and metrics over all rows, in evaluation mode; the model's mode is put back."
-    training, total, rows = model.training, 0, 0
+    "Mean loss and metrics over all rows, in evaluation mode; the mode is put back."
+    functions = {"loss": loss, **metrics}
+    totals = dict.fromkeys(functions, 0.0)
+    rows = 0
+    training = model.training
     model.eval()
     for xb, yb in batches:
         outputs = model(xb)
-        total = total + len(xb) * torch.stack(
-            [
-                function(outputs, yb).double().cpu()
-                for function in (loss, *metrics.values())
-            ]
-        )
+        for name, function in functions.items():
+            totals[name] += len(xb) * function(outputs, yb).item()
         rows += len(xb)
     model.train(training)
-    return dict(zip(["loss", *metrics], (total / rows).tolist()))
+    return {name: total / rows for name, total in totals.items()}
 
 # %% ../nbs/03_mnist_sgd.ipynb #18ff1c09
 class History:
-    "What happened in training: loss and learning rate of each step, scores of each epoch."
+    "What happened in training: losses and learning rates by step, scores by epoch."
 
-    def __init__(self, steps_per_epoch):
-        self.losses, self.rates, self.valid, self.steps_per_epoch = (
-            [],
-            [],
-            [],
-            steps_per_epoch,
-        )
+    def __init__(
+        self,
+        steps_per_epoch: int,  # for the plot: where on the axis an epoch ends
+    ):
+        self.losses = []  # training loss of each step
+        self.rates = []  # learning rate of each step
+        self.valid = []  # scores after each epoch, a dictionary for each
+        self.steps_per_epoch = steps_per_epoch
 
-    def plot(self, title="", **kwargs):
-        "Training loss of each step, and the validation loss at the end of each epoch."
+    def plot(
+        self,
+        title: str = "",
+        **options,  # for `lines`
+    ):
+        "Training loss by step, and the validation loss at the end of each epoch."
         series = {"training loss": self.losses}
         if self.valid:
-            series["validation loss"] = (
-                [self.steps_per_epoch * (n + 1) for n in range(len(self.valid))],
-                [row["loss"] for row in self.valid],
-            )
-        ax = lines(series, xlabel="step", ylabel="loss", title=title, **kwargs)
-        ax.lines[-1].set_marker("o" if self.valid else None)
+            ends = [self.steps_per_epoch * (n + 1) for n in range(len(self.valid))]
+            valid_losses = [scores["loss"] for scores in self.valid]
+            series["validation loss"] = (ends, valid_losses)
+        ax = lines(series, xlabel="step", ylabel="loss", title=title, **options)
+        if self.valid:
+            ax.lines[-1].set_marker("o")
         return ax
 
 # %% ../nbs/03_mnist_sgd.ipynb #96f45f4b
 def set_hyper(
     optimizer,  # one of `helpers.optim` or of `torch.optim`
-    **values,  # lr, momentum, wd: new values
+    **values,  # new values: lr, momentum, wd; one that it lacks: `ValueError`
 ):
-    "Change hyper-parameters (numbers that you choose, such as the rate) between steps. Momentum means the first beta where the optimizer is of Adam's kind; a group with an `lr_scale` gets that share of the rate."
-    for group in getattr(optimizer, "param_groups", [vars(optimizer)]):
+    "Change hyper-parameters, numbers that you choose such as the rate, between steps."
+    for group in _groups(optimizer):
         for name, value in values.items():
-            if name == "wd" and "weight_decay" in group:
-                name = "weight_decay"
             if name == "momentum" and "betas" in group:
-                name, value = "betas", (value, group["betas"][1])
-            if name not in group:
-                raise ValueError(
-                    f"{type(optimizer).__name__} has no {name!r} to set; it has {', '.join(k for k in group if k != 'params')}."
-                )
-            group[name] = value * group.get("lr_scale", 1) if name == "lr" else value
+                # Adam's momentum is the first of its two betas.
+                group["betas"] = (value, group["betas"][1])
+            elif name == "wd" and "weight_decay" in group:
+                # PyTorch writes the name in full.
+                group["weight_decay"] = value
+            elif name not in group:
+                raise ValueError(_unknown(optimizer, group, name))
+            elif name == "lr":
+                # A group may ask for a fraction of the common rate.
+                group["lr"] = value * group.get("lr_scale", 1)
+            else:
+                group[name] = value
 
 
-def get_rate(optimizer):
+def get_rate(optimizer) -> float:
     "The learning rate in force; the first group's, if there are several."
-    return (
-        optimizer.param_groups[0]["lr"]
-        if hasattr(optimizer, "param_groups")
-        else optimizer.lr
-    )
+    return _groups(optimizer)[0]["lr"]
+
+
+def _groups(optimizer):
+    "Dictionaries of hyper-parameters: PyTorch has one for each group of parameters."
+    if hasattr(optimizer, "param_groups"):
+        return optimizer.param_groups
+    return [vars(optimizer)]  # ours has attributes, which are a dictionary, too
+
+
+def _unknown(optimizer, group, name):
+    "What is wrong with a name that is in no group."
+    names = ", ".join(key for key in group if key != "params")
+    return f"{type(optimizer).__name__} has no {name!r} to set; it has {names}."
 
 # %% ../nbs/03_mnist_sgd.ipynb #eb647211
-def one_step(model, xb, yb, loss, optimizer):
-    "Forward, loss, backward, update, zero; the loss, detached from what it was computed from."
+def one_step(
+    model: torch.nn.Module,
+    xb: torch.Tensor,  # inputs of a batch
+    yb: torch.Tensor,  # its targets
+    loss,  # function of outputs and targets
+    optimizer,
+) -> torch.Tensor:  # the loss before the step, detached from its computation
+    "Forward, loss, backward, update, zero."
     value = loss(model(xb), yb)
     value.backward()
     optimizer.step()
@@ -170,21 +197,23 @@ def fit(
     epochs: int = 1,
     loss=F.cross_entropy,  # function of outputs and targets
     valid=None,  # batches to evaluate on after each epoch
-    schedule=None,  # function of the fraction of the run done, 0 to 1: settings for `set_hyper`
-    metrics: dict = {"accuracy": accuracy},  # for `valid`
+    schedule=None,  # function: fraction of the run done, to values for `set_hyper`
+    metrics: dict = {"accuracy": accuracy},  # name to function, for `valid`
     step=one_step,  # what is done with a batch; returns its loss
-    score=evaluate,  # what is done with `valid`
+    score=evaluate,  # what is done with `valid`; returns a dictionary
 ) -> History:
-    "Train, and return what happened. Stops with a word when the loss is no longer a number."
-    history, steps = History(len(batches)), epochs * len(batches)
+    "Train, and return what happened. Stops when the loss is no longer a number."
+    history = History(len(batches))
+    steps = epochs * len(batches)
     optimizer.zero_grad()
     with progress_bar(steps) as bar:
         for epoch in range(epochs):
-            losses = []
             model.train()
+            losses = []
             for xb, yb in batches:
                 if schedule:
-                    set_hyper(optimizer, **schedule(len(history.rates) / steps))
+                    done = len(history.rates) / steps
+                    set_hyper(optimizer, **schedule(done))
                 history.rates.append(get_rate(optimizer))
                 losses.append(step(model, xb, yb, loss, optimizer))
                 bar.update()
@@ -193,7 +222,8 @@ def fit(
                 history.valid.append(score(model, valid, loss, metrics))
             if math.isnan(history.losses[-1]):
                 print(
-                    f"The loss is no longer a number (epoch {epoch + 1}): the rate is too high. Begin again with new weights and a lower rate."
+                    f"The loss is no longer a number (epoch {epoch + 1}): the rate is "
+                    "too high. Begin again with new weights and a lower rate."
                 )
                 break
     return history
