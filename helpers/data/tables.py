@@ -14,24 +14,31 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..course.settings import settings
-from .find import DataUnavailable, RemoteFile, locate
+from helpers.data.find import (
+    DataUnavailable,
+    RemoteFile,
+    locate,
+    real_or_stand_in,
+)
 
 # %% ../../nbs/backstage/data/tables.ipynb #96b27286
 @dataclass(frozen=True, eq=False)
 class Incomes:
     "People, and whether they earn more than 50,000 dollars a year."
 
-    train: pd.DataFrame  # a row a person: 14 columns as published, and `high`, True or False; what is not known is missing
+    # a row a person: 14 columns as published, and `high`, True or False;
+    # what is not known is missing
+    train: pd.DataFrame
     test: pd.DataFrame  # the same columns
     name: str  # 'Adult' or 'stand-in incomes'
     source: str  # where it was found
-    note: str = field(
-        default="", repr=False
-    )  # why it is not the real set, if it is not
+    note: str = field(default="", repr=False)  # why not the real set, if it is not
 
     def __repr__(self):
-        return f"{self.name}: {len(self.train):,} people for training, {len(self.test):,} for testing ({self.source})"
+        return (
+            f"{self.name}: {len(self.train):,} people for training, "
+            f"{len(self.test):,} for testing ({self.source})"
+        )
 
 # %% ../../nbs/backstage/data/tables.ipynb #54dc720a
 _ADDRESS = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
@@ -57,6 +64,23 @@ _COLUMNS = [
 ]
 
 
+def adult() -> Incomes:
+    "Adult, or a stand-in, as `settings.ini` allows."
+    return real_or_stand_in(
+        _find_adult, stand_in_incomes, "Adult itself was not to be had"
+    )
+
+
+def _find_adult():
+    "Adult from the data folder, the cache or UCI."
+    files = []
+    for name, digest in _ADULT.items():
+        files.append(RemoteFile(name, f"sha256:{digest}", (_ADDRESS + name,)))
+    folder, source = locate("adult", files)
+    train, test = (_read_adult(folder / file.name) for file in files)
+    return Incomes(train, test, "Adult", source)
+
+
 def _read_adult(path):
     "One file of Adult: no header line, a blank after each comma."
     people = pd.read_csv(
@@ -67,38 +91,15 @@ def _read_adult(path):
         na_values="?",
         keep_default_na=False,
     )
-    return people[_COLUMNS].assign(
-        high=people.income.str.strip().str.rstrip(".") == ">50K"
-    )
-
-
-def adult() -> Incomes:
-    "Adult from the data folder, the cache or UCI, else a stand-in, as `settings.ini` allows."
-    try:
-        folder, source = locate(
-            "adult",
-            [
-                RemoteFile(name, f"sha256:{digest}", (_ADDRESS + name,))
-                for name, digest in _ADULT.items()
-            ],
-        )
-    except DataUnavailable as error:
-        if settings().offline == "require-real":
-            raise
-        people = stand_in_incomes(note=str(error))
-        print(
-            f"{people}. Adult itself was not to be had; `.note` says why and where to put it."
-        )
-        return people
-    people = Incomes(*(_read_adult(folder / name) for name in _ADULT), "Adult", source)
-    print(people)
-    return people
+    income = people.income.str.strip().str.rstrip(".")
+    return people[_COLUMNS].assign(high=income == ">50K")
 
 # %% ../../nbs/backstage/data/tables.ipynb #3cf8eb70
 _EDUCATION = (
-    "Preschool 1st-4th 5th-6th 7th-8th 9th 10th 11th 12th HS-grad Some-college Assoc-voc Assoc-acdm Bachelors Masters Prof-school Doctorate"
+    "Preschool 1st-4th 5th-6th 7th-8th 9th 10th 11th 12th HS-grad Some-college "
+    "Assoc-voc Assoc-acdm Bachelors Masters Prof-school Doctorate"
 ).split()
-_OCCUPATION = {
+_OCCUPATION = {  # what it adds to the score
     "Exec-managerial": 0.9,
     "Prof-specialty": 0.8,
     "Tech-support": 0.5,
@@ -110,6 +111,7 @@ _OCCUPATION = {
     "Handlers-cleaners": -0.9,
     "Other-service": -1.1,
 }
+_PEOPLE = 6_000  # 4,000 of them for training
 
 
 def stand_in_incomes(
@@ -117,83 +119,74 @@ def stand_in_incomes(
     note: str = "",  # why the real set is not used
 ) -> Incomes:  # 4,000 people for training, 2,000 for testing
     "People drawn from a planted rule, in the form of Adult."
-    rng, n = np.random.default_rng(seed), 6_000
-    choose = lambda **shares: rng.choice(
-        [name.replace("_", "-") for name in shares],
-        n,
-        p=np.array(list(shares.values())) / sum(shares.values()),
-    )
-    age, number = (
-        np.clip(17 + rng.gamma(2.6, 8.5, n), 17, 90).astype(int),
-        np.clip(np.round(rng.normal(10, 2.5, n)), 1, 16).astype(int),
-    )
-    hours, sex = (
-        np.clip(np.round(rng.normal(40, 11, n)), 5, 99).astype(int),
-        choose(Male=2, Female=1),
-    )
+    rng = np.random.default_rng(seed)
+    n = _PEOPLE
+
+    def choose(**shares):
+        "One of the names for each person, as often as its share says."
+        names = [name.replace("_", "-") for name in shares]
+        share = np.array(list(shares.values()))
+        return rng.choice(names, n, p=share / share.sum())
+
+    age = np.clip(17 + rng.gamma(2.6, 8.5, n), 17, 90).astype(int)
+    education = np.clip(np.round(rng.normal(10, 2.5, n)), 1, 16).astype(int)
+    hours = np.clip(np.round(rng.normal(40, 11, n)), 5, 99).astype(int)
+    sex = choose(Male=2, Female=1)
     married = rng.random(n) < 1 / (1 + np.exp(-(age - 33) / 6)) * 0.65
-    marital = np.where(
-        married,
-        "Married-civ-spouse",
-        np.where(
-            age < 30,
-            "Never-married",
-            choose(Never_married=4, Divorced=4, Separated=1, Widowed=1),
-        ),
-    )
+    single = choose(Never_married=4, Divorced=4, Separated=1, Widowed=1)
+    single = np.where(age < 30, "Never-married", single)
     occupation = rng.choice(list(_OCCUPATION), n)
     score = (
         -1.65
         + 2.4 * married
-        + 0.36 * (number - 10)
+        + 0.36 * (education - 10)
         + 0.045 * (hours - 40)
         - ((age - 54) / 22) ** 2
         + 1.1 * pd.Series(occupation).map(_OCCUPATION).to_numpy()
         + rng.logistic(size=n) * 0.7
     )
     high = score > 0
-    relationship = np.where(
-        married,
-        np.where(sex == "Male", "Husband", "Wife"),
-        np.where(
-            age < 24,
-            "Own-child",
-            choose(Not_in_family=3, Unmarried=2, Other_relative=1),
-        ),
+    spouse = np.where(sex == "Male", "Husband", "Wife")
+    relative = choose(Not_in_family=3, Unmarried=2, Other_relative=1)
+    relative = np.where(age < 24, "Own-child", relative)
+    gains = rng.random(n) < np.where(high, 0.2, 0.04)
+    gain = np.where(gains, np.round(rng.lognormal(8, 1, n)), 0).astype(int)
+    loses = (gain == 0) & (rng.random(n) < 0.05)
+    loss = np.where(loses, np.round(rng.normal(1_900, 250, n)), 0).astype(int)
+    work = choose(
+        Private=14, Self_emp_not_inc=2, Local_gov=2, State_gov=1, Federal_gov=1
     )
-    gain = np.where(
-        rng.random(n) < np.where(high, 0.2, 0.04), np.round(rng.lognormal(8, 1, n)), 0
-    ).astype(int)
-    loss = np.where(
-        (gain == 0) & (rng.random(n) < 0.05), np.round(rng.normal(1_900, 250, n)), 0
-    ).astype(int)
-    columns = [
-        age,
-        choose(Private=14, Self_emp_not_inc=2, Local_gov=2, State_gov=1, Federal_gov=1),
-        rng.integers(20_000, 400_000, n),
-        np.array(_EDUCATION)[number - 1],
-        number,
-        marital,
-        occupation,
-        relationship,
-        choose(White=17, Black=2, Other=1),
-        sex,
-        gain,
-        loss,
-        hours,
-        choose(United_States=18, Mexico=1, Germany=1),
-    ]
-    people = pd.DataFrame(dict(zip(_COLUMNS, columns))).assign(high=high)
-    unknown = rng.random(n) < 0.055
+    weight = rng.integers(20_000, 400_000, n)
+    race = choose(White=17, Black=2, Other=1)
+    country = choose(United_States=18, Mexico=1, Germany=1)
+    people = pd.DataFrame(
+        {
+            "age": age,
+            "workclass": work,
+            "fnlwgt": weight,
+            "education": np.array(_EDUCATION)[education - 1],
+            "education-num": education,
+            "marital-status": np.where(married, "Married-civ-spouse", single),
+            "occupation": occupation,
+            "relationship": np.where(married, spouse, relative),
+            "race": race,
+            "sex": sex,
+            "capital-gain": gain,
+            "capital-loss": loss,
+            "hours-per-week": hours,
+            "native-country": country,
+            "high": high,
+        }
+    )
     # not None: pandas 2 would keep it, and it does not sort with texts
-    people.loc[unknown, ["workclass", "occupation"]] = np.nan
+    people.loc[rng.random(n) < 0.055, ["workclass", "occupation"]] = np.nan
     people.loc[rng.random(n) < 0.02, "native-country"] = np.nan
     return Incomes(
-        people[:4_000],
-        people[4_000:].reset_index(drop=True),
-        "stand-in incomes",
-        "drawn from a planted rule",
-        note,
+        train=people[:4_000],
+        test=people[4_000:].reset_index(drop=True),
+        name="stand-in incomes",
+        source="drawn from a planted rule",
+        note=note,
     )
 
 # %% ../../nbs/backstage/data/tables.ipynb #b8cd0885
@@ -201,45 +194,102 @@ def stand_in_incomes(
 class Stores:
     "What each shop sold on each day, and where it stands."
 
-    sales: pd.DataFrame  # a row a day and shop, by date: store, date, dayofweek (1 is Monday), sales (euros), open, promo, stateholiday ('0', 'a', 'b', 'c'), schoolholiday
+    # a row a day and shop, by date: store, date, dayofweek (1 is Monday), sales
+    # (euros), open, promo, stateholiday ('0', 'a', 'b', 'c'), schoolholiday
+    sales: pd.DataFrame
     store: pd.DataFrame  # a row a shop, columns as published
     states: pd.Series  # shop to the code of its German state
     map: pd.DataFrame  # code to name, latitude and longitude (degrees)
     name: str  # 'Rossmann' or 'stand-in stores'
     source: str  # where it was found
-    truth: dict | None = field(
-        default=None, repr=False
-    )  # the stand-in's planted factors: Series 'state', 'weekday', 'month'
-    note: str = field(
-        default="", repr=False
-    )  # why it is not the real set, if it is not
+    # the stand-in's planted factors: Series 'state', 'weekday', 'month'
+    truth: dict | None = field(default=None, repr=False)
+    note: str = field(default="", repr=False)  # why not the real set, if it is not
 
     def __repr__(self):
-        table = self.sales
-        return f"{self.name}: {len(table):,} rows of {table.store.nunique():,} stores, {table.date.min():%Y-%m-%d} to {table.date.max():%Y-%m-%d} ({self.source})"
+        stores = self.sales.store.nunique()
+        first = self.sales.date.min()
+        last = self.sales.date.max()
+        return (
+            f"{self.name}: {len(self.sales):,} rows of {stores:,} stores, "
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d} ({self.source})"
+        )
 
 # %% ../../nbs/backstage/data/tables.ipynb #9563ea9a
-_PAGE = "https://www.kaggle.com/c/rossmann-store-sales"
-_ROSSMANN = [
-    RemoteFile(
-        "train_100stores.csv",
-        "sha256:10f5a666a6ddd9db51816669636d8defad99114d310c87b9e1d208c0d0d9c69e",
-        (),
-        f"{_PAGE} (or, in its place, the train.csv that is offered there)",
-    ),
-    RemoteFile(
-        "store.csv",
-        "sha256:f56bd124a2849489e6bbb5c000f5fc9640204355e316475c918ae4d089afb344",
-        (),
-        _PAGE,
-    ),
-    RemoteFile(
-        "store_states.csv",
-        "sha256:86df632ad7469a4ed961df9844ff8a15ef9cbcd545514945a7291ccfb32b9797",
-        (),
-        "https://github.com/entron/entity-embedding-rossmann",
-    ),
+_STATES = [  # code, name, and the middle in degrees: latitude, longitude
+    ("BE", "Berlin", 52.5, 13.4),
+    ("BW", "Baden-Württemberg", 48.5, 9.0),
+    ("BY", "Bavaria", 48.9, 11.4),
+    ("HB,NI", "Lower Saxony and Bremen", 52.8, 9.2),
+    ("HE", "Hesse", 50.6, 9.0),
+    ("HH", "Hamburg", 53.6, 10.0),
+    ("NW", "North Rhine-Westphalia", 51.5, 7.6),
+    ("RP", "Rhineland-Palatinate", 49.9, 7.3),
+    ("SH", "Schleswig-Holstein", 54.2, 9.8),
+    ("SN", "Saxony", 50.9, 13.5),
+    ("ST", "Saxony-Anhalt", 52.0, 11.7),
+    ("TH", "Thuringia", 50.9, 11.0),
 ]
+
+
+def _regions():
+    "Name and middle of each German state that has shops in the data, by its code."
+    columns = ["state", "name", "latitude", "longitude"]
+    return pd.DataFrame(_STATES, columns=columns).set_index("state")
+
+# %% ../../nbs/backstage/data/tables.ipynb #3ffb6615
+_PAGE = "https://www.kaggle.com/c/rossmann-store-sales"
+_CUT = RemoteFile(
+    "train_100stores.csv",
+    "sha256:10f5a666a6ddd9db51816669636d8defad99114d310c87b9e1d208c0d0d9c69e",
+    (),
+    f"{_PAGE} (or, in its place, the train.csv that is offered there)",
+)
+_STORE = RemoteFile(
+    "store.csv",
+    "sha256:f56bd124a2849489e6bbb5c000f5fc9640204355e316475c918ae4d089afb344",
+    (),
+    _PAGE,
+)
+_STORE_STATES = RemoteFile(
+    "store_states.csv",
+    "sha256:86df632ad7469a4ed961df9844ff8a15ef9cbcd545514945a7291ccfb32b9797",
+    (),
+    "https://github.com/entron/entity-embedding-rossmann",
+)
+_ROSSMANN = [_CUT, _STORE, _STORE_STATES]
+_FOLDERS = "rossmann", "rossmann-store-sales"  # ours, and the competition's on Kaggle
+
+
+def _locate_sales():
+    "Paths of sales, shops and states, and the source: the cut, else Kaggle's files."
+    try:
+        folder, source = _locate_in_folders(_ROSSMANN)
+        sales, store, states = [folder / file.name for file in _ROSSMANN]
+        return sales, store, states, source
+    except DataUnavailable:
+        with suppress(DataUnavailable):
+            return _locate_kaggles_own()
+        raise
+
+
+def _locate_kaggles_own():
+    "The same with the competition's train.csv."
+    _, store, states = _ROSSMANN
+    folder, source = _locate_in_folders([store])
+    states_folder, _ = _locate_in_folders([states])  # perhaps another one
+    sales = folder / "train.csv"
+    if not sales.is_file():
+        raise DataUnavailable(f"{sales}: not there")
+    source += "; the 100 largest stores of train.csv, whose checksum is not known"
+    return sales, folder / store.name, states_folder / states.name, source
+
+
+def _locate_in_folders(files):
+    name, on_kaggle = _FOLDERS
+    return locate(name, files, on_kaggle)
+
+# %% ../../nbs/backstage/data/tables.ipynb #bf194278
 _SALES = [
     "store",
     "date",
@@ -252,95 +302,58 @@ _SALES = [
 ]
 
 
-def _states():
-    "Name and middle of each German state that has shops in the data, by its code."
-    rows = [
-        ("BE", "Berlin", 52.5, 13.4),
-        ("BW", "Baden-Württemberg", 48.5, 9.0),
-        ("BY", "Bavaria", 48.9, 11.4),
-        ("HB,NI", "Lower Saxony and Bremen", 52.8, 9.2),
-        ("HE", "Hesse", 50.6, 9.0),
-        ("HH", "Hamburg", 53.6, 10.0),
-        ("NW", "North Rhine-Westphalia", 51.5, 7.6),
-        ("RP", "Rhineland-Palatinate", 49.9, 7.3),
-        ("SH", "Schleswig-Holstein", 54.2, 9.8),
-        ("SN", "Saxony", 50.9, 13.5),
-        ("ST", "Saxony-Anhalt", 52.0, 11.7),
-        ("TH", "Thuringia", 50.9, 11.0),
-    ]
-    return pd.DataFrame(
-        rows, columns=["state", "name", "latitude", "longitude"]
-    ).set_index("state")
+def rossmann() -> Stores:
+    "The Rossmann sales, or a stand-in, as `settings.ini` allows; no download."
+    return real_or_stand_in(
+        _find_rossmann,
+        stand_in_stores,
+        "The Rossmann sales were not to be had",
+        it="them",
+    )
 
-# %% ../../nbs/backstage/data/tables.ipynb #890ee937
-def _locate_sales():
-    "Paths of sales, shops and states, and the source: the cut to 100 shops, else Kaggle's own two files and the states."
-    cut, store, states = [file.name for file in _ROSSMANN]
-    names = "rossmann", "rossmann-store-sales"  # ours, and the competition's on Kaggle
-    try:
-        folder, source = locate(names[0], _ROSSMANN, names[1])
-        return folder / cut, folder / store, folder / states, source
-    except DataUnavailable:
-        with suppress(DataUnavailable):
-            folder, source = locate(names[0], _ROSSMANN[1:2], names[1])
-            other, _ = locate(
-                names[0], _ROSSMANN[2:], names[1]
-            )  # not Kaggle's: perhaps elsewhere
-            if (folder / "train.csv").is_file():
-                source = f"{source}; the 100 largest stores of train.csv, whose checksum is not known"
-                return folder / "train.csv", folder / store, other / states, source
-        raise
+
+def _find_rossmann():
+    "The Rossmann sales from the data folder, Kaggle's input or the cache."
+    sales, store, states, source = _locate_sales()
+    store = pd.read_csv(store, index_col="Store").rename_axis("store")
+    states = pd.read_csv(states, index_col="Store").rename_axis("store")
+    return Stores(
+        sales=_read_sales(sales),
+        store=store,
+        states=states.State.rename("state"),
+        map=_regions(),
+        name="Rossmann",
+        source=source,
+    )
 
 
 def _read_sales(path):
-    "Sales by date and shop, column names in lower case, holidays as text; of more than 100 shops those that sold most."
-    table = pd.read_csv(path, dtype={"stateholiday": str, "StateHoliday": str}).rename(
-        columns=str.lower
-    )
+    "Sales by date and shop; of more than 100 shops those that sold most."
+    # a holiday is a letter or '0', and the first rows alone look like numbers
+    as_text = {"stateholiday": str, "StateHoliday": str}
+    table = pd.read_csv(path, dtype=as_text).rename(columns=str.lower)
     missing = [name for name in _SALES if name not in table]
     if missing:
         raise ValueError(
-            f"{path} has no column {', '.join(missing)}. Put the file there as it was published."
+            f"{path} has no column {', '.join(missing)}. "
+            "Put the file there as it was published."
         )
-    table = table[_SALES].assign(
-        date=pd.to_datetime(table.date), sales=table.sales.astype(float)
-    )
+    date = pd.to_datetime(table.date)
+    table = table[_SALES].assign(date=date, sales=table.sales.astype(float))
     largest = table.groupby("store").sales.sum().nlargest(100).index
-    return table[table.store.isin(largest)].sort_values(
-        ["date", "store"], ignore_index=True
-    )
-
-
-def rossmann() -> Stores:
-    "The Rossmann sales from the data folder or the cache, else a stand-in, as `settings.ini` allows; nothing is downloaded."
-    try:
-        sales_file, store_file, states_file, source = _locate_sales()
-    except DataUnavailable as error:
-        if settings().offline == "require-real":
-            raise
-        shops = stand_in_stores(note=str(error))
-        print(
-            f"{shops}. The Rossmann sales were not to be had; `.note` says why and where to put them."
-        )
-        return shops
-    store = pd.read_csv(store_file, index_col="Store").rename_axis("store")
-    states = (
-        pd.read_csv(states_file, index_col="Store")
-        .rename_axis("store")
-        .State.rename("state")
-    )
-    shops = Stores(
-        _read_sales(sales_file), store, states, _states(), "Rossmann", source
-    )
-    print(shops)
-    return shops
+    table = table[table.store.isin(largest)]
+    return table.sort_values(["date", "store"], ignore_index=True)
 
 # %% ../../nbs/backstage/data/tables.ipynb #79efbace
 _HOLIDAYS = {
-    "a": "2014-05-01 2014-05-29 2014-06-09 2014-10-03 2015-01-01 2015-05-01 2015-05-14 2015-05-25",
+    "a": (
+        "2014-05-01 2014-05-29 2014-06-09 2014-10-03 "
+        "2015-01-01 2015-05-01 2015-05-14 2015-05-25"
+    ),
     "b": "2014-04-18 2014-04-21 2015-04-03 2015-04-06",
     "c": "2014-12-25 2014-12-26",
 }
+_SHOPS = 60
 
 
 def stand_in_stores(
@@ -348,86 +361,97 @@ def stand_in_stores(
     note: str = "",  # why the real set is not used
 ) -> Stores:  # 60 shops on 500 days
     "Sales drawn from planted factors, in the form of the Rossmann data."
-    rng, n, place = np.random.default_rng(seed), 60, _states()
-    north, east = place.latitude - 51, place.longitude - 10
-    day, month = np.arange(1, 8), np.arange(1, 13)
-    truth = {
-        "state": np.exp(
-            -0.06 * north
-            - 0.08 * east
-            + 0.4 * np.exp(-((north - 0.3) ** 2 + (east + 2) ** 2) / 3)
-        ).rename("factor"),
-        "weekday": pd.Series(np.exp(0.18 * np.cos(2 * np.pi * (day - 1) / 7)), day),
-        "month": pd.Series(np.exp(0.2 * np.cos(2 * np.pi * (month - 12) / 12)), month),
-    }
-    ids, dates = (
-        pd.RangeIndex(1, n + 1, name="store"),
-        pd.date_range(end="2015-07-31", periods=500),
-    )
-    states = pd.Series(
-        rng.permutation(np.repeat(place.index, n // len(place))), ids, name="state"
-    )
-    size = pd.Series(7_000 * np.exp(0.12 * rng.normal(size=n)), ids)
-    table = pd.MultiIndex.from_product([dates, ids], names=["date", "store"]).to_frame(
-        index=False
-    )
-    when, state = table.date.dt, table.store.map(states)
-    table["dayofweek"] = when.day_of_week.astype(int) + 1
-    table["stateholiday"] = table.date.map(
-        {
-            pd.Timestamp(date): kind
-            for kind, listed in _HOLIDAYS.items()
-            for date in listed.split()
-        }
-    ).fillna("0")
-    table["open"] = ((table.dayofweek < 7) & (table.stateholiday == "0")).astype(int)
-    table["promo"] = (
-        (when.isocalendar().week % 2 == 0) & (table.dayofweek < 6)
-    ).astype(int)
-    since = (
-        when.day_of_year - 170 - 4 * place.index.get_indexer(state)
-    )  # days since the state's summer holidays began
-    table["schoolholiday"] = (
-        since.between(0, 42) & (table.dayofweek < 6)
-        | (when.month == 12) & (when.day > 22)
-    ).astype(int)
-    product = (
+    rng = np.random.default_rng(seed)
+    regions = _regions()
+    truth = _planted(regions)
+    ids = pd.RangeIndex(1, _SHOPS + 1, name="store")
+    states = rng.permutation(np.repeat(regions.index, _SHOPS // len(regions)))
+    states = pd.Series(states, ids, name="state")
+    size = pd.Series(7_000 * np.exp(0.12 * rng.normal(size=_SHOPS)), ids)
+
+    table = _calendar(states, regions)
+    chance = np.exp(0.1 * rng.normal(size=len(table)))
+    sales = (
         table.store.map(size)
-        * state.map(truth["state"])
+        * table.store.map(states).map(truth["state"])
         * table.dayofweek.map(truth["weekday"])
-        * when.month.map(truth["month"])
+        * table.date.dt.month.map(truth["month"])
     )
-    table["sales"] = (
-        np.round(
-            product
-            * 1.3**table.promo
-            * 1.05**table.schoolholiday
-            * np.exp(0.1 * rng.normal(size=len(table)))
-        )
-        * table.open
-    )
-    again = rng.random(n) < 0.5
-    store = pd.DataFrame(
-        {
-            "StoreType": rng.choice(list("abcd"), n),
-            "Assortment": rng.choice(list("abc"), n),
-            "CompetitionDistance": np.round(rng.lognormal(7.5, 1, n), -1),
-            "CompetitionOpenSinceMonth": rng.integers(1, 13, n).astype(float),
-            "CompetitionOpenSinceYear": rng.integers(1995, 2015, n).astype(float),
-            "Promo2": again.astype(int),
-            "Promo2SinceWeek": np.where(again, rng.integers(1, 53, n), np.nan),
-            "Promo2SinceYear": np.where(again, rng.integers(2009, 2014, n), np.nan),
-            "PromoInterval": pd.Series("Jan,Apr,Jul,Oct", ids).where(again),
-        },
-        ids,
-    )
+    sales = sales * 1.3**table.promo * 1.05**table.schoolholiday * chance
+    table["sales"] = np.round(sales) * table.open
     return Stores(
-        table[_SALES],
-        store,
-        states,
-        place,
-        "stand-in stores",
-        "drawn from planted factors",
-        truth,
-        note,
+        sales=table[_SALES],
+        store=_invented_shops(rng, ids),
+        states=states,
+        map=regions,
+        name="stand-in stores",
+        source="drawn from planted factors",
+        truth=truth,
+        note=note,
     )
+
+
+def _planted(regions):
+    "The factors of states, weekdays and months."
+    north = regions.latitude - 51
+    east = regions.longitude - 10
+    west = np.exp(-((north - 0.3) ** 2 + (east + 2) ** 2) / 3)  # 1 in its middle
+    state = np.exp(-0.06 * north - 0.08 * east + 0.4 * west)
+    day = np.arange(1, 8)
+    month = np.arange(1, 13)
+    weekdays = np.exp(0.18 * np.cos(2 * np.pi * (day - 1) / 7))
+    months = np.exp(0.2 * np.cos(2 * np.pi * (month - 12) / 12))
+    return {
+        "state": state.rename("factor"),
+        "weekday": pd.Series(weekdays, day),
+        "month": pd.Series(months, month),
+    }
+
+
+def _calendar(states, regions):
+    "A row a day and shop: what day it is, and whether the shop is open."
+    dates = pd.date_range(end="2015-07-31", periods=500)
+    rows = pd.MultiIndex.from_product([dates, states.index], names=["date", "store"])
+    table = rows.to_frame(index=False)
+    date = table.date.dt
+    workday = date.day_of_week < 5
+    even_week = date.isocalendar().week % 2 == 0
+    table["dayofweek"] = date.day_of_week.astype(int) + 1
+    table["stateholiday"] = table.date.map(_public_holidays()).fillna("0")
+    opened = (table.dayofweek < 7) & (table.stateholiday == "0")
+    table["open"] = opened.astype(int)
+    table["promo"] = (even_week & workday).astype(int)
+    # each state's summer holidays begin four days after those of the one before it
+    row = regions.index.get_indexer(table.store.map(states))
+    since = date.day_of_year - 170 - 4 * row
+    summer = since.between(0, 42) & workday
+    christmas = (date.month == 12) & (date.day > 22)
+    table["schoolholiday"] = (summer | christmas).astype(int)
+    return table
+
+
+def _public_holidays():
+    "Date to kind."
+    kinds = {}
+    for kind, dates in _HOLIDAYS.items():
+        for date in dates.split():
+            kinds[pd.Timestamp(date)] = kind
+    return kinds
+
+
+def _invented_shops(rng, ids):
+    "What is known of each shop, in the columns of store.csv."
+    n = len(ids)
+    again = rng.random(n) < 0.5  # takes part in the second promotion
+    columns = {
+        "StoreType": rng.choice(list("abcd"), n),
+        "Assortment": rng.choice(list("abc"), n),
+        "CompetitionDistance": np.round(rng.lognormal(7.5, 1, n), -1),
+        "CompetitionOpenSinceMonth": rng.integers(1, 13, n).astype(float),
+        "CompetitionOpenSinceYear": rng.integers(1995, 2015, n).astype(float),
+        "Promo2": again.astype(int),
+        "Promo2SinceWeek": np.where(again, rng.integers(1, 53, n), np.nan),
+        "Promo2SinceYear": np.where(again, rng.integers(2009, 2014, n), np.nan),
+        "PromoInterval": pd.Series("Jan,Apr,Jul,Oct", ids).where(again),
+    }
+    return pd.DataFrame(columns, ids)
