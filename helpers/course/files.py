@@ -1,6 +1,7 @@
-"Write a file whole, or not at all."
+"Small tools for files and texts that every room of the house may use."
 
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from pathlib import Path
 def replacing(
     path,  # the file to write
 ):  # a path beside it, to write to
-    "What is written beside the file takes its place when it is whole; after an error the old file stays."
+    """What is written beside a file takes its place when it is whole.
+
+    After an error the old file stays as it was."""
     path = Path(path).resolve()  # where a link leads: the link stays
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -17,3 +20,38 @@ def replacing(
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+_MARKS = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "[": "&#91;",
+        "]": "&#93;",
+        "`": "&#96;",
+        "*": r"\*",
+        "_": r"\_",
+        "~": r"\~",
+        "|": r"\|",
+        "\\": "<span>&#92;</span>",
+    }
+)
+
+
+def as_text(
+    text: str,  # of one cell
+) -> str:  # Markdown for a cell of a table
+    "Markdown that shows a text as it is; only what stands between two backticks is code."
+    pieces = re.split(r"(`[^`\\]+`)", " ".join(text.splitlines()))
+    # JupyterLab looks for formulas in the finished page, too: an element keeps two dollars apart
+    dollar = r"\$" if text.count("$") == 1 else r"<span>\$</span>"
+    markdown = ""
+    for n, piece in enumerate(pieces):
+        if n % 2:  # `re.split` puts code at the odd positions
+            markdown += piece.replace("|", r"\|")
+        else:
+            piece = piece.translate(_MARKS).replace("$", dollar)
+            # neither of these becomes a link
+            markdown += piece.replace("://", "&#58;//").replace("www.", "www&#46;")
+    return markdown

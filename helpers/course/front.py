@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import helpers
+from helpers.course.files import as_text
 from helpers.course.settings import SettingsError, settings
 
 
@@ -115,39 +116,6 @@ def remember(
     except (OSError, SettingsError):
         return False
     return True
-
-
-_MARKS = str.maketrans(
-    {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        "[": "&#91;",
-        "]": "&#93;",
-        "`": "&#96;",
-        "*": r"\*",
-        "_": r"\_",
-        "~": r"\~",
-        "|": r"\|",
-        "\\": "<span>&#92;</span>",
-    }
-)
-
-
-def as_text(
-    text: str,  # of one cell
-) -> str:  # Markdown for a cell of a table
-    "Markdown that shows a text as it is; only what stands between two backticks is code."
-    parts = re.split(r"(`[^`\\]+`)", " ".join(text.splitlines()))
-    # JupyterLab looks for formulas in the finished page, too: an element keeps two dollars apart
-    dollar = r"\$" if text.count("$") == 1 else r"<span>\$</span>"
-    for n, part in enumerate(parts):
-        if n % 2:
-            parts[n] = part.replace("|", r"\|")
-            continue
-        part = part.translate(_MARKS).replace("$", dollar)
-        parts[n] = part.replace("://", "&#58;//").replace("www.", "www&#46;")  # no link
-    return "".join(parts)
 
 
 class FrontPage:

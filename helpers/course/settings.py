@@ -35,7 +35,7 @@ DEFAULTS = {
 
 
 class SettingsError(ValueError):
-    "A switch that cannot be understood; the message names the file, the key and what is allowed."
+    "A switch that cannot be understood; its text names file, key and choices."
 
 # %% ../../nbs/backstage/course/settings.ipynb #65cb74b9
 def on_kaggle() -> bool:
@@ -58,7 +58,8 @@ class Settings:
     def cache(self):
         "Folder for downloads; it is made when it is first needed."
         if on_kaggle():  # the working folder is kept there as the notebook's output
-            return Path(tempfile.gettempdir()) / "whats-inside-a-neural-net" / "cache"
+            temporary = Path(tempfile.gettempdir())
+            return temporary / "whats-inside-a-neural-net" / "cache"
         return self.root / "data" / "cache"
 
     def pick(self, quick, full):
@@ -66,159 +67,176 @@ class Settings:
         return quick if self.size == "quick" else full
 
 # %% ../../nbs/backstage/course/settings.ipynb #95d2f76b
-def _read(path):
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
-    except (OSError, configparser.Error, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} cannot be read as settings: {error}. Save it as plain text in UTF-8."
-        ) from None
-    return parser
-
-
 def _is_ours(path):
+    "True if a settings.ini has the section [learner], or cannot be read."
     try:
-        return path.is_file() and b"[learner]" in path.read_bytes().replace(
-            b"\0", b""
-        )  # in UTF-16 each letter has a zero beside it
+        # in UTF-16 each letter has a zero beside it
+        return path.is_file() and b"[learner]" in path.read_bytes().replace(b"\0", b"")
     except OSError:
-        return True  # it may be: `_read` says that it cannot be read
+        return True  # `_read` says that it cannot be read
 
 
 def _find():
+    "The path of the settings.ini to read, or None."
     if named := os.environ.get("HELPERS_SETTINGS"):
         if not Path(named).is_file():
             raise SettingsError(
                 f"HELPERS_SETTINGS names {named}, and there is no such file."
             )
         return Path(named).resolve()
-    here = Path.cwd()
-    for folder in [here, *here.parents, Path(helpers.__file__).resolve().parent.parent]:
+    working_folder = Path.cwd()
+    course = Path(helpers.__file__).resolve().parent.parent
+    for folder in [working_folder, *working_folder.parents, course]:
         path = folder / "settings.ini"
         if _is_ours(path):
             return path.resolve()
+    return None
+
+
+def _read(path):
+    "The values under [learner] of a settings.ini."
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
+    except (OSError, configparser.Error, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read as settings: {error}. "
+            "Save it as plain text in UTF-8."
+        ) from None
+    if "learner" not in parser:
+        raise SettingsError(
+            f"{path} has no section [learner]; put the switches under that line."
+        )
+    return dict(parser["learner"])
 
 # %% ../../nbs/backstage/course/settings.ipynb #29398b1e
-def settings() -> Settings:
-    "Read and check the learner's switches; `SettingsError` for an unknown key or value. Read afresh at each call, so an edit needs no restart."
-    path = _find()
-    values = dict(DEFAULTS)
-    if path:
-        parser = _read(path)
-        if "learner" not in parser:
-            raise SettingsError(
-                f"{path} has no section [learner]; put the switches under that line."
-            )
-        given = dict(parser["learner"])
-        if unknown := sorted(set(given) - set(DEFAULTS)):
-            raise SettingsError(
-                f"{path} has an unknown key: {', '.join(unknown)}. Known keys: {', '.join(DEFAULTS)}."
-            )
-        values.update(given)
-    where = path or "the defaults"
+def _check(values, source):
+    "`SettingsError` unless each value is one of its choices, and the seed a number."
+    if unknown := sorted(set(values) - set(DEFAULTS)):
+        raise SettingsError(
+            f"{source} has an unknown key: {', '.join(unknown)}. "
+            f"Known keys: {', '.join(DEFAULTS)}."
+        )
     for key, allowed in CHOICES.items():
         if values[key] not in allowed:
             raise SettingsError(
-                f"{where}: {key} = {values[key]!r} is not known. Choose one of: {', '.join(allowed)}."
+                f"{source}: {key} = {values[key]!r} is not known. "
+                f"Choose one of: {', '.join(allowed)}."
             )
-    if not values["seed"].isdecimal() or int(values["seed"]) >= 2**32:
+    seed = values["seed"]
+    if not seed.isdecimal() or int(seed) >= 2**32:
         raise SettingsError(
-            f"{where}: seed = {values['seed']!r} should be a whole number from 0 to {2**32 - 1}."
+            f"{source}: seed = {seed!r} should be a whole number from 0 to {2**32 - 1}."
         )
-    root = path.parent if path else Path.home() / ".cache" / "whats-inside-a-neural-net"
-    wins = os.environ.get("HELPERS_DATA")
-    folder = _data_folder(
-        wins or values["data_folder"],
-        root,
-        "HELPERS_DATA" if wins else f"{where}: data_folder",
-    )
-    return Settings(
-        folder,
-        values["offline"],
-        int(values["seed"]),
-        values["device"],
-        values["size"],
-        root,
-    )
 
 
 def _data_folder(name, root, key):
+    "The folder of that name beside settings.ini or in the working folder."
     if not name:
         return None
-    for folder in (
-        root / Path(name).expanduser(),
-        Path.cwd() / Path(name).expanduser(),
-    ):
+    for start in (root, Path.cwd()):
+        folder = start / Path(name).expanduser()
         if folder.is_dir():
             return folder
     raise SettingsError(
-        f"{key} = {name!r}, and there is no such folder. Make it, or leave the value empty."
+        f"{key} = {name!r}, and there is no such folder. "
+        "Make it, or leave the value empty."
+    )
+
+
+def settings() -> Settings:
+    """The learner's switches, checked; `SettingsError` for an unknown key or value.
+
+    The file is read at each call, so an edit needs no restart."""
+    path = _find()
+    values = dict(DEFAULTS)
+    source = "the defaults"
+    root = Path.home() / ".cache" / "whats-inside-a-neural-net"
+    if path:
+        values.update(_read(path))
+        source = path
+        root = path.parent
+    _check(values, source)
+    folder_name = os.environ.get("HELPERS_DATA")
+    folder_key = "HELPERS_DATA"
+    if not folder_name:
+        folder_name = values["data_folder"]
+        folder_key = f"{source}: data_folder"
+    return Settings(
+        data_folder=_data_folder(folder_name, root, folder_key),
+        offline=values["offline"],
+        seed=int(values["seed"]),
+        device=values["device"],
+        size=values["size"],
+        root=root,
     )
 
 # %% ../../nbs/backstage/course/settings.ipynb #e3fd32c1
 def best_device():
-    "The `torch.device` to train on, as `settings.ini` says; a clear error when the one asked for is not there."
-    import torch
+    "The `torch.device` of `settings.ini`; `SettingsError` when it is not there."
+    import torch  # takes seconds, and most callers of `settings` do not need it
 
-    found = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    wanted = settings().device
-    if wanted == "auto":
-        wanted = next(name for name, there in found.items() if there)
-    if not found[wanted]:
+    device = settings().device
+    if device == "auto":
+        device = next(name for name in available if available[name])
+    if not available[device]:
         raise SettingsError(
-            f"settings.ini asks for device = {wanted}, which PyTorch does not find here. Choose auto or cpu."
+            f"settings.ini asks for device = {device}, which PyTorch does not find "
+            "here. Choose auto or cpu."
         )
-    return torch.device(wanted)
+    return torch.device(device)
 
 # %% ../../nbs/backstage/course/settings.ipynb #5ce371a5
-def interactive():
-    "True in a live notebook or a terminal, False in tests, logs and when notebooks are executed without a browser."
+def interactive() -> bool:
+    "True for the main process in a live notebook or terminal, False in logs and tests."
     if os.environ.get("HELPERS_QUIET"):
         return False
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if os.environ.get("RANK", "0") != "0":
+        return False
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
     return hasattr(shell, "kernel") or sys.stderr.isatty()
+
+
+def _show_widget(bar):
+    "Display the widget of a bar; a handle with which it can be replaced."
+    from IPython.display import display
+
+    view = {
+        "version_major": 2,
+        "version_minor": 0,
+        "model_id": bar.container.model_id,
+    }
+    bundle = {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
+    # a bundle, since a widget of ipywidgets 7 would drop the id
+    return display(bundle, raw=True, display_id=True)
 
 
 @contextmanager
 def progress_bar(
     total: int = None,  # steps, if their number is known
-    shown: bool = True,  # False where another process shows it
     **options,  # of `tqdm`
 ):
     "A `tqdm` bar for those who watch; nothing of it stays."
     from tqdm.auto import tqdm
     from tqdm.notebook import tqdm_notebook
 
-    shown = shown and interactive()
-    widget = shown and issubclass(tqdm, tqdm_notebook)
-    bar = tqdm(
-        total=total,
-        disable=not shown,
-        leave=False,
-        **options,
-        **({"display": False} if widget else {}),
-    )
-    place = None
+    watched = interactive()
+    widget = watched and issubclass(tqdm, tqdm_notebook)
     if widget:
-        from IPython.display import HTML, display
-
-        view = {
-            "version_major": 2,
-            "version_minor": 0,
-            "model_id": bar.container.model_id,
-        }
-        bundle = {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
-        place = display(
-            bundle, raw=True, display_id=True
-        )  # a widget of ipywidgets 7 drops the id
+        options["display"] = False
+    bar = tqdm(total=total, disable=not watched, leave=False, **options)
+    handle = _show_widget(bar) if widget else None
     try:
         yield bar
     finally:
         bar.close()
-        if place:
-            place.update(HTML(""))
+        if handle:
+            from IPython.display import HTML
+
+            handle.update(HTML(""))
