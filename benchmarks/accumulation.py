@@ -1,8 +1,8 @@
-"""What gradient accumulation costs: times of an epoch with `accum` beside those without it.
+"""What gradient accumulation costs: times of an epoch with an `Accumulator` and without.
 
 Prints `ratio accumulation_overhead MEDIAN MIN MAX`: times of an epoch, accumulated divided by
 plain, round by round, where an update waits for four batches; and
-`ratio accumulation_overhead_same_updates …`, where `accum` is the batch itself, so that both make
+`ratio accumulation_overhead_same_updates …`, where it waits for one batch, so that both make
 as many updates and all that differs is the counting and weighting. There are two nets: lesson 03's
 (small steps: the counting shows most) and a small convolutional net. Each has a line of its own,
 and the one without a net's name repeats the worse of the two. The data are random.
@@ -15,8 +15,9 @@ import common
 import torch
 from torch import nn
 
+from helpers.accumulate import Accumulator
 from helpers.optim import SGD, AdamW
-from helpers.train import Batches, fit
+from helpers.train import Batches, fit, one_step
 
 OVERHEADS = ["accumulation_overhead", "accumulation_overhead_same_updates"]
 
@@ -40,21 +41,22 @@ def convolutional():
     return model, torch.rand(1500, 3, 48, 48), optimizer
 
 
-def epoch(net, bs, accum):
-    "A function that trains for one epoch."
+def epoch(net, bs, rows):
+    "A function that trains for one epoch, with an update after so many rows; None: plain steps."
     torch.manual_seed(0)
     model, x, optimizer = net()
     y = torch.randint(10, (len(x),))
     batches = Batches(x, y, bs, shuffle=True, seed=0, device="cpu")
-    return partial(fit, model, batches, optimizer, accum=accum)
+    step = Accumulator(len(batches), rows) if rows else one_step
+    return partial(fit, model, batches, optimizer, step=step)
 
 
 def measure(net, bs, rounds):
     "Seconds of an epoch by name, plain and with both overheads."
     runs = {
-        "plain": epoch(net, bs, accum=None),
-        "accumulation_overhead": epoch(net, bs, accum=4 * bs),
-        "accumulation_overhead_same_updates": epoch(net, bs, accum=bs),
+        "plain": epoch(net, bs, rows=None),
+        "accumulation_overhead": epoch(net, bs, rows=4 * bs),
+        "accumulation_overhead_same_updates": epoch(net, bs, rows=bs),
     }
     times = common.rounds(runs, rounds)
     common.print_medians(f"{net.__name__}: seconds of an epoch", times, digits=3)

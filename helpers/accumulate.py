@@ -12,42 +12,60 @@ import torch
 
 # %% ../nbs/14_gradient_accumulation.ipynb #faaf9306
 class Accumulator:
-    "A step for `fit` that moves the weights after `accum` rows, or at the end of an epoch, by the mean gradient over exactly the rows seen since the last move."
+    """A step for `fit` that updates after `rows` rows, or at the end of an epoch, by
+    the mean gradient over exactly the rows since the last update.
+    """
 
     def __init__(
         self,
-        steps: int,  # batches in an epoch: the end of an epoch ends a group, too
-        accum: float = None,
-    ):  # rows for one update; without, each batch is an update
-        if accum is not None and not accum > 0:
-            raise ValueError(
-                f"accum = {accum}: it counts the rows of one update. Choose your batch size or a multiple of it, or leave it out."
-            )
-        self.steps, self.accum, self.done, self.seen = steps, accum, 0, 0
+        steps: int,  # batches in an epoch: its end ends a group of rows, too
+        rows: float = None,  # of one update; without, each batch is an update
+    ):
+        _check_rows(rows)
+        self.steps = steps
+        self.rows = rows
+        self.step = 0  # batches of this epoch so far
+        self.seen = 0  # rows since the last update
 
     def __call__(self, model, xb, yb, loss, optimizer):
-        accum = self.accum or len(xb)
-        self.done, self.seen = self.done + 1, self.seen + len(xb)
-        full = self.seen >= accum or self.done == self.steps
-        value = self.backward(model, xb, yb, loss, len(xb) / accum, full)
+        rows = self.rows or len(xb)
+        self.step += 1
+        self.seen += len(xb)
+        full = self.seen >= rows or self.step == self.steps
+        value = self.backward(model, xb, yb, loss, len(xb) / rows, full)
         if full:
-            if self.seen != accum:
-                torch._foreach_mul_(
-                    [p.grad for p in model.parameters() if p.grad is not None],
-                    accum / self.seen,
-                )
-            self.move(optimizer)
-            self.done, self.seen = self.done % self.steps, 0
+            if self.seen != rows:
+                self.scale(model, rows / self.seen)
+            self.update(optimizer)
+            self.step %= self.steps
+            self.seen = 0
         return value
 
     def backward(self, model, xb, yb, loss, weight, full):
-        "Add this batch's share to the gradients; the loss, detached. `full` says whether an update follows."
+        """Add this batch's share to the gradients; the loss, detached.
+
+        `full` says whether an update follows.
+        """
         value = loss(model(xb), yb)
-        value.backward(
-            torch.full_like(value, weight)
-        )  # (value*weight).backward(), a little quicker
+        # (value * weight).backward(), a little quicker
+        value.backward(torch.full_like(value, weight))
         return value.detach()
 
-    def move(self, optimizer):
+    def scale(self, model, factor):
+        "Multiply all gradients."
+        grads = [p.grad for p in model.parameters() if p.grad is not None]
+        # for grad in grads: grad *= factor
+        torch._foreach_mul_(grads, factor)
+
+    def update(self, optimizer):
         optimizer.step()
         optimizer.zero_grad()
+
+# %% ../nbs/14_gradient_accumulation.ipynb #1a14c0de
+def _check_rows(rows):
+    "`ValueError` unless that can be a number of rows."
+    if rows is not None and not rows > 0:
+        raise ValueError(
+            f"rows = {rows}: it counts the rows of one update. Choose your batch size "
+            "or a multiple of it, or leave it out."
+        )

@@ -17,6 +17,7 @@ import torch
 
 from .course.files import replacing
 from .data.paddy import DISEASES
+from .vision import predict
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12014
 def folds(
@@ -25,86 +26,114 @@ def folds(
     n: int = 5,  # how many folds
     seed: int = 0,  # of the order in which they are dealt out
 ) -> np.ndarray:  # int [n]: the fold in which the row is held out
-    "Deals rows, or whole groups of rows, out to folds (scikit-learn's StratifiedKFold and StratifiedGroupKFold)."
+    """Deals rows, or whole groups of rows, out to folds (scikit-learn's StratifiedKFold
+    and StratifiedGroupKFold).
+    """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     y = np.asarray(y)
-    units = len(y) if groups is None else len(np.unique(groups))
+    _check_folds(y, groups, n)
+    if groups is None:
+        splitter = StratifiedKFold(n, shuffle=True, random_state=seed)
+    else:
+        splitter = StratifiedGroupKFold(n, shuffle=True, random_state=seed)
+    in_fold = np.empty(len(y), int)
+    splits = splitter.split(np.zeros(len(y)), y, groups)
+    for fold, (_, held_out) in enumerate(splits):
+        in_fold[held_out] = fold
+    return in_fold
+
+# %% ../nbs/16_tta_ensembles.ipynb #c1201401
+def _check_folds(y, groups, n):
+    units, kind = len(y), "rows"
+    if groups is not None:
+        units, kind = len(np.unique(groups)), "groups"
     if not 2 <= n <= units:
         raise ValueError(
-            f"n = {n} folds of {units} {'rows' if groups is None else 'groups'}: at least 2, and no more than there are to deal out."
+            f"n = {n} folds of {units} {kind}: at least 2, and no more than there are "
+            "to deal out."
         )
-    if n > np.unique(y, return_counts=True)[1].max():
+    _, counts = np.unique(y, return_counts=True)
+    if n > counts.max():
         raise ValueError(
             f"n = {n} folds, and no class has so many rows. Take fewer folds."
         )
-    splitter, number = (
-        (StratifiedKFold if groups is None else StratifiedGroupKFold)(
-            n, shuffle=True, random_state=seed
-        ),
-        np.empty(len(y), int),
-    )
-    for fold, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y, groups)):
-        number[held] = fold
-    return number
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12023
 def merge_groups(
     *groupings,  # each [n]: the group of each row
-) -> np.ndarray:  # int [n]: rows that any of them puts together, directly or by a chain, have one number
-    "Merges groupings of the same rows."
+) -> np.ndarray:  # int [n]: the merged group of each row
+    """Merges groupings of the same rows: what any of them puts together, directly or by
+    a chain, has one number.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not groupings or len({len(grouping) for grouping in groupings}) > 1:
-        raise ValueError(
-            f"Groupings of {', '.join(str(len(grouping)) for grouping in groupings) or 'no'} rows: give one or more, all of the same rows."
-        )
-    rows, groups, start = [], [], len(groupings[0])
-    for grouping in groupings:  # a graph: each row is tied to its groups
-        names, place = np.unique(grouping, return_inverse=True)
-        rows.append(np.arange(len(place)))
-        groups.append(start + place)
-        start += len(names)
+    _check_groupings(groupings)
+    n = len(groupings[0])
+    # A graph: rows and groups are its nodes, and each row is tied to its groups.
+    nodes = n
+    rows, groups = [], []
+    for grouping in groupings:
+        names, number = np.unique(grouping, return_inverse=True)
+        rows.append(np.arange(n))
+        groups.append(nodes + number)
+        nodes += len(names)
     rows, groups = np.concatenate(rows), np.concatenate(groups)
-    return connected_components(
-        coo_array((np.ones(len(rows)), (rows, groups)), shape=(start, start)),
-        directed=False,
-    )[1][: len(groupings[0])]
+    ties = coo_array((np.ones(len(rows)), (rows, groups)), shape=(nodes, nodes))
+    _, component = connected_components(ties, directed=False)
+    return component[:n]
+
+# %% ../nbs/16_tta_ensembles.ipynb #c1202301
+def _check_groupings(groupings):
+    lengths = [len(grouping) for grouping in groupings]
+    if len(set(lengths)) != 1:
+        raise ValueError(
+            f"Groupings of {', '.join(map(str, lengths)) or 'no'} rows: give one or "
+            "more, all of the same rows."
+        )
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12031
 def bootstrap_interval(
-    scores,  # [n]: 1 for a right answer and 0 for a wrong one, or the difference of two such columns
-    groups=None,  # [n]: what stands and falls together; without, each row by itself
-    level: float = 0.95,  # share of the draws inside the interval
+    scores,  # [n]: 1 for right and 0 for wrong, or the difference of two such columns
+    groups=None,  # [n]: rows that stand and fall together; without, each by itself
+    level: float = 0.95,  # fraction of the draws inside the interval
     draws: int = 2000,
-    seed: int = 0,  # how many, and the seed of their choice
+    seed: int = 0,  # of the draws
 ) -> tuple:  # mean, low, high
-    "Mean score and its bootstrap interval over groups. Without a single mistake it has no width, and says little."
+    """Mean score and its bootstrap interval over groups.
+
+    Without a single mistake it has no width, and says little.
+    """
     scores = np.asarray(scores, dtype=float)
-    names, place = np.unique(
-        np.arange(len(scores)) if groups is None else groups, return_inverse=True
-    )
-    if len(place) != len(scores):
+    if groups is None:
+        groups = np.arange(len(scores))
+    names, group = np.unique(groups, return_inverse=True)
+    _check_scores(scores, group, names)
+    sums = np.bincount(group, scores)  # of the scores in each group
+    rows = np.bincount(group)  # in each group
+    equal = np.full(len(names), 1 / len(names))
+    # how often each group is drawn: [draws, groups]
+    times = np.random.default_rng(seed).multinomial(len(names), equal, draws)
+    means = (times @ sums) / (times @ rows)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(scores.mean()), float(low), float(high)
+
+# %% ../nbs/16_tta_ensembles.ipynb #c1203101
+def _check_scores(scores, group, names):
+    if len(group) != len(scores):
         raise ValueError(
-            f"{len(scores)} scores and {len(place)} group numbers: each row needs both."
+            f"{len(scores)} scores and {len(group)} group numbers: each row needs both."
         )
     if len(names) < 2:
         raise ValueError(
-            "An interval needs two groups or more; from one, nothing can be said about others."
+            "An interval needs two groups or more; from one, nothing can be said about "
+            "others."
         )
     if not np.isfinite(scores).all():
         raise ValueError(
             "Some scores are not finite. Leave those rows out, or count them as wrong."
         )
-    sums, counts = np.bincount(place, scores), np.bincount(place)
-    times = np.random.default_rng(seed).multinomial(
-        len(sums), np.full(len(sums), 1 / len(sums)), draws
-    )  # how often each group is drawn
-    means = times @ sums / (times @ counts)
-    return float(scores.mean()), *np.quantile(
-        means, [(1 - level) / 2, (1 + level) / 2]
-    ).tolist()
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12046
 def blend(
@@ -112,109 +141,139 @@ def blend(
     plain: torch.Tensor,  # [n, classes]: predictions for the pictures as they are
     beta: float = 0.25,  # weight of the plain ones
 ) -> torch.Tensor:  # [n, classes]
-    "fastai's average for test-time augmentation: (1 - beta) · mean of the copies + beta · plain."
-    augmented = (
-        augmented if torch.is_tensor(augmented) else torch.stack(list(augmented))
-    )
-    if augmented.shape[1:] != plain.shape:
-        raise ValueError(
-            f"Copies of shape {list(augmented.shape[1:])} and plain predictions of shape {list(plain.shape)}: the same pictures and classes are needed."
-        )
-    if not 0 <= beta <= 1:
-        raise ValueError(
-            f"beta = {beta}: a weight between 0 (only the copies) and 1 (only the plain picture)."
-        )
+    """fastai's average for test-time augmentation: (1 - beta) · mean of the copies +
+    beta · plain.
+    """
+    if not torch.is_tensor(augmented):
+        augmented = torch.stack(list(augmented))
+    _check_blend(augmented, plain, beta)
     return torch.lerp(augmented.mean(0), plain, beta)
 
 
 def tta(
     net,  # see `predict`
     pictures: torch.Tensor,  # uint8 [n, 3, height, width]
-    copies: int = 4,
-    beta: float = 0.25,  # how many augmented copies; weight of the plain picture
+    copies: int = 4,  # how many augmented copies
+    beta: float = 0.25,  # weight of the plain picture
     seed: int = 0,  # of the copies
     **options,  # for `predict`: bs, activation
 ) -> torch.Tensor:  # [n, classes]
-    "Test-time augmentation: mean probabilities over augmented copies and the plain picture."
+    """Test-time augmentation: mean probabilities over augmented copies and the plain
+    picture.
+    """
     if copies < 1:
         raise ValueError(
             f"copies = {copies}: at least one; `predict` asks without augmentation."
         )
-    return blend(
-        [
-            predict(net, pictures, True, 1000 * seed + copy, **options)
-            for copy in range(copies)
-        ],
-        predict(net, pictures, **options),
-        beta,
-    )
+    views = []
+    for copy in range(copies):
+        views.append(predict(net, pictures, True, 1000 * seed + copy, **options))
+    return blend(views, predict(net, pictures, **options), beta)
+
+# %% ../nbs/16_tta_ensembles.ipynb #c1204601
+def _check_blend(augmented, plain, beta):
+    if augmented.shape[1:] != plain.shape:
+        raise ValueError(
+            f"Copies of shape {list(augmented.shape[1:])} and plain predictions of "
+            f"shape {list(plain.shape)}: the same pictures and classes are needed."
+        )
+    if not 0 <= beta <= 1:
+        raise ValueError(
+            f"beta = {beta}: a weight between 0 (only the copies) and 1 (only the "
+            "plain picture)."
+        )
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12050
 def mcnemar(
-    first,
-    second,  # bool [n]: which answers were right, of the same rows
-) -> (
-    tuple
-):  # how many only the first has right, how many only the second, and the p-value
-    "McNemar's exact test: are two ways of answering right equally often? Takes rows to be independent; see `interval` for groups."
+    first,  # bool [n]: where the first way of answering was right
+    second,  # bool [n]: where the second was, on the same rows
+) -> tuple:  # rows that only the first has right, only the second, and the p-value
+    """McNemar's exact test: are two ways of answering right equally often? Takes rows
+    to be independent; see `bootstrap_interval` for groups.
+    """
     first, second = np.asarray(first, bool), np.asarray(second, bool)
     if first.shape != second.shape:
         raise ValueError(
             f"{len(first)} and {len(second)} answers: both must judge the same rows."
         )
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    only_first = int((first & ~second).sum())
+    only_second = int((second & ~first).sum())
     n = only_first + only_second
-    tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1)) / 2**n
+    # The chance of so few, or fewer, if each of the n fell to a side like a coin.
+    fewer = min(only_first, only_second)
+    tail = sum(comb(n, k) for k in range(fewer + 1)) / 2**n
     return only_first, only_second, min(1.0, 2 * tail)
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12055
-def _numbers(table):
+def average_probabilities(
+    predictions,  # a table [n, classes] of probabilities for each model
+    labels=None,  # class names of each model, in the order of its columns, to compare
+    weights=None,  # of each model; equal without
+) -> torch.Tensor:  # float64 [n, classes]
+    "Mean probabilities of several models, the same in whatever order they come."
+    tables = [_as_table(table) for table in predictions]
+    weights = [1] * len(tables) if weights is None else list(weights)
+    _check_predictions(tables, labels, weights)
+    weighted = torch.stack([table * weight for table, weight in zip(tables, weights)])
+    # Sorted first: a sum of numbers depends on their order, in its last digits.
+    return weighted.sort(0).values.sum(0) / sum(weights)
+
+# %% ../nbs/16_tta_ensembles.ipynb #c1205501
+def _as_table(table):
     "A table of PyTorch, NumPy or pandas as float64 [n, classes] on the CPU."
     if not torch.is_tensor(table):
         table = torch.tensor(np.asarray(table, dtype=float))
     return table.detach().cpu().double()
 
 
-def average_probabilities(
-    predictions,  # a list of tables [n, classes] of probabilities, one for each model
-    labels=None,  # the class names of each model, in the order of its columns; checked where given
-    weights=None,  # of each model; equal without
-) -> torch.Tensor:  # float64 [n, classes]
-    "Mean probabilities of several models, the same in whatever order they come."
-    tables = [_numbers(table) for table in predictions]
+def _check_predictions(tables, labels, weights):
+    "`ValueError` unless these are tables of probabilities that may be averaged."
     if not tables:
         raise ValueError(
             "There is nothing to average: the list of predictions is empty."
         )
-    weights = [1] * len(tables) if weights is None else list(weights)
     if len(weights) != len(tables) or min(weights) < 0 or sum(weights) == 0:
         raise ValueError(
-            f"{len(tables)} models and the weights {weights}: give each model one, none below 0, not all 0."
+            f"{len(tables)} models and the weights {weights}: give each model one, "
+            "none below 0, not all 0."
         )
     for n, table in enumerate(tables):
-        if table.ndim != 2 or table.shape != tables[0].shape:
-            raise ValueError(
-                f"Model {n} has predictions of shape {list(table.shape)}, model 0 of {list(tables[0].shape)}: all must answer for the same pictures and classes, [n, classes]."
-            )
-        if not table.isfinite().all():
-            raise ValueError(
-                f"Model {n} has predictions that are not finite. Look for a loss that was no longer a number."
-            )
-        if table.min() < 0 or (table.sum(1) - 1).abs().max() > 1e-2:
-            raise ValueError(
-                f"Rows of model {n} are no probabilities (they should be at least 0 and sum to 1). Are they logits? Put each model through softmax first."
-            )
-        if labels is not None and list(labels[n]) != list(labels[0]):
-            raise ValueError(
-                f"Model {n} has its classes in the order {list(labels[n])}, model 0 in {list(labels[0])}. Bring the columns into one order first."
-            )
+        _check_probabilities(n, table, tables[0].shape)
+        if labels is not None:
+            _check_labels(n, list(labels[n]), list(labels[0]))
         for m in range(n):
             if torch.equal(table, tables[m]):
                 raise ValueError(
-                    f"Models {m} and {n} say exactly the same: is one in the list twice? To count a model more than once, say so with weights."
+                    f"Models {m} and {n} say exactly the same: is one in the list "
+                    "twice? To count a model more than once, say so with weights."
                 )
-    weighted = torch.stack([table * weight for table, weight in zip(tables, weights)])
-    return weighted.sort(0).values.sum(0) / sum(weights)
+
+
+def _check_probabilities(n, table, shape):
+    if table.ndim != 2 or table.shape != shape:
+        raise ValueError(
+            f"Model {n} has predictions of shape {list(table.shape)}, model 0 of "
+            f"{list(shape)}: all must answer for the same pictures and classes, "
+            "[n, classes]."
+        )
+    if not table.isfinite().all():
+        raise ValueError(
+            f"Model {n} has predictions that are not finite. Look for a loss that was "
+            "no longer a number."
+        )
+    if table.min() < 0 or (table.sum(1) - 1).abs().max() > 1e-2:
+        raise ValueError(
+            f"Rows of model {n} are no probabilities (they should be at least 0 and "
+            "sum to 1). Are they logits? Put each model through softmax first."
+        )
+
+
+def _check_labels(n, labels, first):
+    if labels != first:
+        raise ValueError(
+            f"Model {n} has its classes in the order {labels}, model 0 in {first}. "
+            "Bring the columns into one order first."
+        )
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12072
 def submission_faults(
@@ -226,77 +285,89 @@ def submission_faults(
     missing = [name for name in ("image_id", "label") if name not in table]
     if missing:
         return [
-            f"There is no column {' and no '.join(missing)}; a submission has image_id and label."
+            f"There is no column {' and no '.join(missing)}; a submission has image_id "
+            "and label."
         ]
+    ids = table.image_id
+    empty = table.label.isna() | (table.label.astype(str).str.strip() == "")
+    unknown = ~empty & ~table.label.isin(labels)
+    faults = []
 
-    def some(names):
-        return f"{len(names):,} ({', '.join(map(str, names[:3]))}{', …' if len(names) > 3 else ''})"
+    def fault(what, names, remedy):
+        if len(names):
+            some = ", ".join(map(str, names[:3]))
+            more = ", …" if len(names) > 3 else ""
+            faults.append(f"{what}: {len(names):,} ({some}{more}). {remedy}")
 
-    ids, wanted, empty = (
-        table.image_id,
-        set(sample.image_id),
-        table.label.isna() | (table.label.astype(str).str.strip() == ""),
+    fault(
+        "Pictures of the sample without a row",
+        sample.image_id[~sample.image_id.isin(ids)].tolist(),
+        "Predict them too.",
     )
-    checks = {
-        "Pictures of the sample without a row: {}. Predict them too.": [
-            name for name in sample.image_id if name not in set(ids)
-        ],
-        "Rows that the sample does not have: {}. Leave them out.": [
-            name for name in ids if name not in wanted
-        ],
-        "Pictures with more than one row: {}. Keep one each.": list(
-            ids[ids.duplicated()].unique()
-        ),
-        "Rows with an empty label: {}. Were the predictions not a number?": list(
-            ids[empty]
-        ),
-        f"Labels that do not exist: {{}}. Known are {', '.join(labels)}.": list(
-            table.label[~empty & ~table.label.isin(labels)].unique()
-        ),
-    }
-    return [sentence.format(some(names)) for sentence, names in checks.items() if names]
+    fault(
+        "Rows that the sample does not have",
+        ids[~ids.isin(sample.image_id)].tolist(),
+        "Leave them out.",
+    )
+    fault(
+        "Pictures with more than one row",
+        ids[ids.duplicated()].unique().tolist(),
+        "Keep one each.",
+    )
+    fault(
+        "Rows with an empty label",
+        ids[empty].tolist(),
+        "Were the predictions not a number?",
+    )
+    fault(
+        "Labels that do not exist",
+        table.label[unknown].unique().tolist(),
+        f"Known are {', '.join(labels)}.",
+    )
+    return faults
 
 # %% ../nbs/16_tta_ensembles.ipynb #c12073
 def submission(
     rice,  # of `paddy`: its test pictures and its sample
-    probabilities,  # [test pictures, classes], rows as in rice.test, columns as in rice.labels
+    probabilities,  # [pictures, classes], in the order of rice.test and rice.labels
     path,  # the file to write, submission.csv
-    fill: str = None,  # the label of test pictures that are not here; refused without
+    fill: str = None,  # the label of test pictures that are missing; refused without
 ) -> pd.DataFrame:  # image_id and label, as written
-    "Writes a submission in the sample's order; `ValueError` with every fault, and no file, if it cannot be sent."
-    chances = _numbers(probabilities)
-    if tuple(chances.shape) != (len(rice.test), len(rice.labels)):
-        raise ValueError(
-            f"Predictions of shape {list(chances.shape)}; {len(rice.test)} test pictures and {len(rice.labels)} classes need [{len(rice.test)}, {len(rice.labels)}]."
-        )
-    if not chances.isfinite().all():
-        raise ValueError(
-            f"Predictions of {(~chances.isfinite()).any(1).sum()} pictures are not finite. Look for a loss that was no longer a number."
-        )
-    table = pd.DataFrame(
-        {
-            "image_id": rice.test.image_id.to_numpy(),
-            "label": np.array(rice.labels)[chances.argmax(1).numpy()],
-        }
-    )
+    """Writes a submission in the sample's order; `ValueError` with every fault, and no
+    file, if it cannot be sent.
+    """
+    probabilities = _as_table(probabilities)
+    _check_test(probabilities, rice)
+    label = np.array(rice.labels)[probabilities.argmax(1).numpy()]
+    table = pd.DataFrame({"image_id": rice.test.image_id.to_numpy(), "label": label})
     absent = rice.sample[~rice.sample.image_id.isin(table.image_id)]
     if fill is not None:
-        table = pd.concat(
-            [table, absent[["image_id"]].assign(label=fill)], ignore_index=True
-        )
-    if found := submission_faults(table, rice.sample):
-        raise ValueError(
-            "This cannot be sent.\n  "
-            + "\n  ".join(found)
-            + (
-                f"\n  If their pictures are not here, fill={rice.labels[0]!r} writes that label for them: a file for practice."
-                if fill is None and len(absent)
-                else ""
+        filled = absent[["image_id"]].assign(label=fill)
+        table = pd.concat([table, filled], ignore_index=True)
+    faults = submission_faults(table, rice.sample)
+    if faults:
+        if fill is None and len(absent):
+            faults.append(
+                f"If their pictures are not here, fill={rice.labels[0]!r} writes that "
+                "label for them: a file for practice."
             )
-        )
-    table = rice.sample[["image_id"]].merge(
-        table, on="image_id"
-    )  # in the sample's order
+        raise ValueError("\n  ".join(["This cannot be sent.", *faults]))
+    table = rice.sample[["image_id"]].merge(table, on="image_id")  # the sample's order
     with replacing(path) as unfinished:
         table.to_csv(unfinished, index=False)
     return table
+
+# %% ../nbs/16_tta_ensembles.ipynb #c1207301
+def _check_test(probabilities, rice):
+    shape = [len(rice.test), len(rice.labels)]
+    if list(probabilities.shape) != shape:
+        raise ValueError(
+            f"Predictions of shape {list(probabilities.shape)}; {shape[0]} test "
+            f"pictures and {shape[1]} classes need {shape}."
+        )
+    lost = (~probabilities.isfinite()).any(1).sum()
+    if lost:
+        raise ValueError(
+            f"Predictions of {lost} pictures are not finite. Look for a loss that was "
+            "no longer a number."
+        )

@@ -9,6 +9,7 @@ __all__ = ['ClassTarget', 'NumberTarget', 'Columns', 'Targets', 'corrected_t_int
 
 # %% ../nbs/17_multi_target.ipynb #1d8835ca
 import copy
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,13 +22,40 @@ def _weight(weight):
     "A weight as a number that is not negative; `ValueError` else."
     if not 0 <= weight < float("inf"):
         raise ValueError(
-            f"A weight of {weight}: choose 0 to leave a target out of the sum, or a positive number."
+            f"A weight of {weight}: choose 0 to leave a target out of the sum, or a "
+            "positive number."
         )
     return float(weight)
 
 
-def _known(names, targets, every=True):
-    "Nothing, if all names are those of targets; `ValueError` else."
+def _check_classes(classes):
+    if int(classes) != classes or classes < 1:
+        raise ValueError(f"{classes} classes: a whole number of at least 1 is needed.")
+
+
+def _check_scale(mean, std):
+    if not 0 < std < float("inf") or not abs(mean) < float("inf"):
+        raise ValueError(
+            f"Mean {mean} and standard deviation {std}: both must be finite, the "
+            "second above 0. Does the training part hold one value only?"
+        )
+
+
+def _check_targets(targets):
+    for name, target in targets.items():
+        if not isinstance(target, (ClassTarget, NumberTarget)):
+            raise ValueError(f"{name} should be ClassTarget(…) or NumberTarget(…).")
+    if not any(target.weight for target in targets.values()):
+        raise ValueError(
+            "There would be nothing to learn: name at least one target with a weight "
+            "above 0, for instance disease=ClassTarget(10)."
+        )
+
+
+def _check_names(names, targets, every=True):
+    """`ValueError` unless all names are those of targets, and, if asked for, every
+    target is named.
+    """
     known = ", ".join(targets)
     for name in names:
         if name not in targets:
@@ -38,47 +66,68 @@ def _known(names, targets, every=True):
         )
 
 
+def _check_outputs(outputs, width):
+    if outputs.ndim != 2 or outputs.shape[1] != width:
+        raise ValueError(
+            f"The outputs should have shape [n, {width}]; they have "
+            f"{list(outputs.shape)}. Build the net with `targets.width` outputs."
+        )
+
+
+def _check_packed(y, targets):
+    if y.ndim != 2 or y.shape[1] != len(targets):
+        raise ValueError(
+            f"The targets should have shape [n, {len(targets)}], a column for each of "
+            f"{', '.join(targets)}; these have {list(y.shape)}. Make them with `pack`."
+        )
+
+
+def _check_lengths(columns):
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        each = ", ".join(f"{rows} of {name}" for name, rows in lengths.items())
+        raise ValueError(f"Each row needs all targets; here are {each}.")
+
+
 def _checked(name, target, column):
     "The values of one target as a tensor [n]; `ValueError` if they cannot be right."
-    try:
-        column = (
-            column
-            if torch.is_tensor(column)
-            else torch.as_tensor(np.asarray(column, dtype=np.float64))
-        )
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} should hold numbers. Number the classes first: their place in the sorted list of names."
-        ) from None
+    if not torch.is_tensor(column):
+        try:
+            column = torch.as_tensor(np.asarray(column, dtype=np.float64))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{name} should hold numbers. Number the classes first: their place in "
+                "the sorted list of names."
+            ) from None
     if column.ndim != 1:
         raise ValueError(
-            f"{name} should have shape [n], a value for each row; it has {list(column.shape)}."
+            f"{name} should have shape [n], a value for each row; it has "
+            f"{list(column.shape)}."
         )
     wrong = column[~target.fits(column)]
     if len(wrong):
         raise ValueError(
-            f"{name} holds {wrong[0].item():g}. It should hold {target.wanted}."
+            f"{name} holds {wrong[0].item():g}. It should hold {target.values}."
         )
     return column
 
 # %% ../nbs/17_multi_target.ipynb #9605b59c
 class ClassTarget:
-    "A target that is one of several classes: an output for each, softmax and cross-entropy."
+    """A target that is one of several classes: an output for each, softmax and cross-
+    entropy.
+    """
+
+    measure = "accuracy"
 
     def __init__(
         self,
         width: int,  # how many classes, and so how many outputs
-        weight: float = 1.0,
-    ):  # of its loss in the sum
-        if int(width) != width or width < 1:
-            raise ValueError(
-                f"{width} classes: a whole number of at least 1 is needed."
-            )
-        self.width, self.weight = int(width), _weight(weight)
-        self.measure, self.wanted = (
-            "accuracy",
-            f"the numbers 0 to {self.width - 1} of its {self.width} classes",
-        )
+        weight: float = 1.0,  # of its loss in the sum
+    ):
+        _check_classes(width)
+        self.width = int(width)
+        self.weight = _weight(weight)
+        self.values = f"the numbers 0 to {self.width - 1} of its {self.width} classes"
 
     def fits(self, y):
         return (y >= 0) & (y < self.width) & (y == y.long())
@@ -94,34 +143,31 @@ class ClassTarget:
 
 # %% ../nbs/17_multi_target.ipynb #0dc61e6f
 class NumberTarget:
-    "A target that is a number: one output, squared error in units of the standard deviation. Predictions come in the number's own unit."
+    """A target that is a number: one output, squared error in units of the standard
+    deviation. Predictions come in the number's own unit.
+    """
 
-    width, measure, wanted = (
-        1,
-        "error",
-        "finite numbers: fill what is missing, or leave the row out",
-    )
+    width = 1
+    measure = "error"
+    values = "finite numbers: fill what is missing, or leave the row out"
 
     def __init__(
         self,
-        mean: float = 0.0,
+        mean: float = 0.0,  # of the training part
         std: float = 1.0,  # of the training part
-        weight: float = 1.0,
-    ):  # of its loss in the sum
-        if not 0 < std < float("inf") or not abs(mean) < float("inf"):
-            raise ValueError(
-                f"Mean {mean} and standard deviation {std}: both must be finite, the second above 0. Does the training part hold one value only?"
-            )
-        self.mean, self.std, self.weight = float(mean), float(std), _weight(weight)
+        weight: float = 1.0,  # of its loss in the sum
+    ):
+        _check_scale(mean, std)
+        self.mean = float(mean)
+        self.std = float(std)
+        self.weight = _weight(weight)
 
     def fits(self, y):
         return y.isfinite()
 
     def loss(self, outputs, y):
-        return F.mse_loss(
-            outputs[:, 0],
-            (y.to(torch.promote_types(y.dtype, outputs.dtype)) - self.mean) / self.std,
-        )
+        y = y.to(torch.promote_types(y.dtype, outputs.dtype))
+        return F.mse_loss(outputs[:, 0], (y - self.mean) / self.std)
 
     def metric(self, outputs, y):
         return (self.activation(outputs)[:, 0] - y).abs().mean()
@@ -131,139 +177,136 @@ class NumberTarget:
 
 # %% ../nbs/17_multi_target.ipynb #ec5d0cc6
 class Columns:
-    "Which columns belong to which target: in the output of a net, and in the tensor y of the true values."
+    """Which columns belong to which target: in the output of a net, and in the tensor y
+    of the true values.
+    """
 
     def __init__(
-        self, **targets
-    ):  # name to `Classes` or `Number`, in the order of the columns
-        wrong = [
-            name
-            for name, target in targets.items()
-            if not isinstance(target, (ClassTarget, NumberTarget))
-        ]
-        if wrong:
-            raise ValueError(f"{wrong[0]} should be Classes(…) or Number(…).")
-        if not any(target.weight for target in targets.values()):
-            raise ValueError(
-                "There would be nothing to learn: name at least one target with a weight above 0, for instance disease=Classes(10)."
-            )
-        ends = np.cumsum([target.width for target in targets.values()]).tolist()
-        self.targets, self.width = (
-            targets,
-            ends[-1],
-        )  # the width is the number of outputs that a net needs
-        self.slices = {
-            name: slice(end - target.width, end)
-            for (name, target), end in zip(targets.items(), ends)
-        }
+        self,
+        **targets,  # name to `ClassTarget` or `NumberTarget`, as the columns come
+    ):
+        _check_targets(targets)
+        self.targets = targets
+        self.slices = {}  # name to its columns in the output
+        self.width = 0  # outputs that a net needs
+        for name, target in targets.items():
+            self.slices[name] = slice(self.width, self.width + target.width)
+            self.width += target.width
 
     def split(
-        self, outputs: torch.Tensor
+        self,
+        outputs: torch.Tensor,  # [n, width]
     ) -> dict:  # name to its outputs [n, its width]
         "The outputs of each target."
-        if outputs.ndim != 2 or outputs.shape[1] != self.width:
-            raise ValueError(
-                f"The outputs should have shape [n, {self.width}]; they have {list(outputs.shape)}. Build the net with `targets.width` outputs."
-            )
+        _check_outputs(outputs, self.width)
         return {name: outputs[:, columns] for name, columns in self.slices.items()}
 
     def pack(
-        self, **values
+        self,
+        **values,  # name to a sequence [n]
     ) -> (
         torch.Tensor
     ):  # float32 [n, targets]; whole numbers up to 2**24 are exact in it
-        "One tensor for `Batches`, out of a sequence [n] for each name."
-        _known(values, self.targets)
-        columns = [
-            _checked(name, target, values[name]).float()
-            for name, target in self.targets.items()
-        ]
-        if len({len(column) for column in columns}) > 1:
-            raise ValueError(
-                f"Each row needs all targets; here are {', '.join(f'{len(column)} of {name}' for name, column in zip(self.targets, columns))}."
-            )
-        return torch.stack(columns, 1)
+        "One tensor for `Batches`, out of the values of each target."
+        _check_names(values, self.targets)
+        columns = {}
+        for name, target in self.targets.items():
+            columns[name] = _checked(name, target, values[name]).float()
+        _check_lengths(columns)
+        return torch.stack(list(columns.values()), 1)
 
-    def unpack(self, y: torch.Tensor) -> dict:  # name to values [n]
+    def unpack(
+        self,
+        y: torch.Tensor,  # [n, targets], of `pack`
+    ) -> dict:  # name to values [n]
         "The columns of `pack`, apart again."
-        if y.ndim != 2 or y.shape[1] != len(self.targets):
-            raise ValueError(
-                f"The targets should have shape [n, {len(self.targets)}], a column for each of {', '.join(self.targets)}; these have {list(y.shape)}. Make them with `pack`."
-            )
-        return {
-            name: y[:, n] if y.is_cuda else _checked(name, target, y[:, n])
-            for n, (name, target) in enumerate(self.targets.items())
-        }  # on a GPU a look at values makes it wait
+        _check_packed(y, self.targets)
+        values = dict(zip(self.targets, y.unbind(1)))
+        if not y.is_cuda:  # on a GPU a look at values makes it wait
+            for name, target in self.targets.items():
+                _checked(name, target, values[name])
+        return values
 
 # %% ../nbs/17_multi_target.ipynb #374e9769
 class Targets(Columns):
-    "Several targets from one output, each from its own columns. Use it as `loss=targets, metrics=targets.metrics`."
+    """Several targets from one output, each from its own columns.
 
-    def of(self, name, what, outputs, y):
+    Use it as `loss=targets, metrics=targets.metrics`.
+    """
+
+    def part(self, name, kind, outputs, y):
         "The 'loss' or 'metric' of one target, from all outputs and all true values."
         if len(outputs) != len(y):
             raise ValueError(f"{len(outputs)} rows of outputs and {len(y)} of targets.")
-        return getattr(self.targets[name], what)(
-            self.split(outputs)[name], self.unpack(y)[name]
-        )
+        function = getattr(self.targets[name], kind)
+        return function(self.split(outputs)[name], self.unpack(y)[name])
 
-    def __call__(self, outputs, y):  # [n, width], and [n, targets] as `pack` makes it
+    def __call__(
+        self,
+        outputs: torch.Tensor,  # [n, width]
+        y: torch.Tensor,  # [n, targets], of `pack`
+    ) -> torch.Tensor:
         "The loss: the sum of all, each times its weight."
-        return sum(
-            target.weight * self.of(name, "loss", outputs, y)
-            for name, target in self.targets.items()
-            if target.weight
-        )
+        total = 0
+        for name, target in self.targets.items():
+            if target.weight:
+                total = total + target.weight * self.part(name, "loss", outputs, y)
+        return total
 
-    def activation(self, outputs) -> torch.Tensor:  # [n, width]
-        "Outputs as predictions: probabilities for classes, for a number a value in its own unit."
-        return torch.cat(
-            [
-                self.targets[name].activation(part)
-                for name, part in self.split(outputs).items()
-            ],
-            1,
-        )
+    def activation(
+        self,
+        outputs: torch.Tensor,  # [n, width]
+    ) -> torch.Tensor:  # [n, width]
+        """Outputs as predictions: probabilities for classes, for a number a value in
+        its own unit.
+        """
+        parts = []
+        for name, columns in self.split(outputs).items():
+            parts.append(self.targets[name].activation(columns))
+        return torch.cat(parts, 1)
 
     @property
-    def metrics(
-        self,
-    ) -> dict:  # 'disease accuracy' and so on to functions of outputs and y
-        "A metric for each target, a mean over the rows: accuracy of classes, absolute error of numbers."
-        return {
-            f"{name} {target.measure}": lambda outputs, y, name=name: self.of(
-                name, "metric", outputs, y
-            )
-            for name, target in self.targets.items()
-        }
+    def metrics(self) -> dict:  # name, such as 'disease accuracy', to a function
+        """A metric for each target, a mean over the rows: accuracy of classes, absolute
+        error of numbers.
+        """
+        functions = {}
+        for name, target in self.targets.items():
+            functions[f"{name} {target.measure}"] = partial(self.part, name, "metric")
+        return functions
 
     def weighted(
-        self, **weights
-    ) -> "Targets":  # name to new weight; the others keep theirs
+        self,
+        **weights,  # name to new weight; the others keep theirs
+    ) -> "Targets":
         "The same targets and columns, other weights in the sum."
-        _known(weights, self.targets, every=False)
-        changed = {name: copy.copy(target) for name, target in self.targets.items()}
+        _check_names(weights, self.targets, every=False)
+        targets = {name: copy.copy(target) for name, target in self.targets.items()}
         for name, weight in weights.items():
-            changed[name].weight = _weight(weight)
-        return Targets(**changed)
+            targets[name].weight = _weight(weight)
+        return Targets(**targets)
 
 # %% ../nbs/17_multi_target.ipynb #4936f091
 def corrected_t_interval(
-    differences,  # [n]: the score of one kind of net less that of another, from n pairs trained on the same rows
-    held_out: float = 0.2,  # share of all rows that each pair was scored on
+    differences,  # [n]: scores of one kind of net less another's, from n pairs
+    held_out: float = 0.2,  # fraction of all rows that each pair was scored on
 ) -> tuple:  # the mean, and the lower and upper end of its 95 % interval
-    "Does one kind of net do better? Pairs share most of their training rows, so they are no independent witnesses: the variance is corrected for that (Nadeau and Bengio, 2003)."
+    """Does one kind of net do better? Pairs share most of their training rows, so they
+    are no independent witnesses: the variance is corrected for that (Nadeau and Bengio,
+    2003).
+    """
     from scipy.stats import t
 
     differences = np.asarray(differences, float)
-    if differences.ndim != 1 or len(differences) < 2 or not 0 < held_out < 1:
+    n = len(differences) if differences.ndim == 1 else 0
+    if n < 2 or not 0 < held_out < 1:
         raise ValueError(
-            f"At least two differences, and a share between 0 and 1; here are {differences.shape} and {held_out}."
+            "At least two differences, and a share between 0 and 1; here are "
+            f"{differences.shape} and {held_out}."
         )
-    mean, half = (
-        differences.mean(),
-        t.ppf(0.975, len(differences) - 1)
-        * differences.std(ddof=1)
-        * (1 / len(differences) + held_out / (1 - held_out)) ** 0.5,
-    )
+    mean = differences.mean()
+    # variance of the mean: 1/n for independent pairs, and more for shared rows
+    factor = 1 / n + held_out / (1 - held_out)
+    error = differences.std(ddof=1) * factor**0.5
+    half = t.ppf(0.975, n - 1) * error
     return float(mean), float(mean - half), float(mean + half)

@@ -17,59 +17,57 @@ from torch import nn
 
 from .course.files import replacing
 from .course.settings import best_device
-from helpers.data.weights import (
-    check_options,
-    must_fit,
-    pretrained_body,
-    pretrained_file,
-    read_net,
-    small_body,
-)
+from .data.weights import check_options, must_fit, pretrained_body, read_net
 from .rates import one_cycle
 from .train import Batches, History, accuracy, fit
 
 # %% ../nbs/13_fine_tuning.ipynb #880922bc
 def layout_of(
     shape,  # of what `body.forward_features` gave
-    features: int,  # how many numbers the body has for each place: timm's `num_features`
-    hint: str = None,  # timm's `output_fmt`, which decides where both ways of reading fit
+    features: int,  # numbers that the body has for each place: timm's `num_features`
+    hint: str = None,  # timm's `output_fmt`, which decides where two layouts fit
 ) -> str:  # 'NCHW', 'NHWC', 'NLC' (tokens) or 'NC'
     "In which dimension the features stand; `ValueError` if that cannot be told."
     shape = list(shape)
-    fits = [
-        name
-        for name, dims, place in (
-            ("NCHW", 4, 1),
-            ("NHWC", 4, 3),
-            ("NLC", 3, 2),
-            ("NC", 2, 1),
-        )
-        if len(shape) == dims and shape[place] == features
-    ]
+    fits = []
+    for layout in ("NCHW", "NHWC", "NLC", "NC"):
+        if len(shape) == len(layout) and shape[layout.index("C")] == features:
+            fits.append(layout)
     if len(fits) == 1:
         return fits[0]
     if hint in fits:
         return hint
+    _refuse_layout(shape, features, fits)
+
+# %% ../nbs/13_fine_tuning.ipynb #88092b1c
+def _refuse_layout(shape, features, fits):
     if fits:
         raise ValueError(
-            f"Features of shape {shape}: both {' and '.join(fits)} fit {features} features. Build the head with layout=…, or use another picture size."
+            f"Features of shape {shape}: both {' and '.join(fits)} fit {features} "
+            "features. Build the head with layout=…, or use another picture size."
         )
     raise ValueError(
-        f"Features of shape {shape}: no dimension that a head knows holds {features} features. Expected [n, {features}, height, width], [n, height, width, {features}] or [n, tokens, {features}]."
+        f"Features of shape {shape}: no dimension that a head knows holds {features} "
+        f"features. Expected [n, {features}, height, width], [n, height, width, "
+        f"{features}] or [n, tokens, {features}]."
     )
 
 # %% ../nbs/13_fine_tuning.ipynb #9c2d3a7b
 class Pool(nn.Module):
-    "Maximum and mean of each feature over all places, side by side: fastai's concat pooling, for any layout. A class token is put beside them."
+    """Maximum and mean of each feature over all places: fastai's concat pooling, for
+    any layout.
+    """
 
     def __init__(
         self,
         layout: str = "NCHW",  # see `layout_of`
         prefix: int = 0,  # leading tokens that are no place of the picture
-        summary: bool = False,
-    ):  # is the first of them a class token, which sums up the picture?
+        summary: bool = False,  # is the first of them a class token? It is put beside
+    ):
         super().__init__()
-        self.layout, self.prefix, self.summary = layout, prefix, summary
+        self.layout = layout
+        self.prefix = prefix
+        self.summary = summary
 
     def forward(self, x):  # what the body's forward_features gave
         if self.layout == "NC":
@@ -78,25 +76,28 @@ class Pool(nn.Module):
             x = x.flatten(2).transpose(1, 2)
         if self.layout == "NHWC":
             x = x.flatten(1, 2)
-        places = x[:, self.prefix :]
-        return torch.cat(
-            [places.amax(1), places.mean(1)] + ([x[:, 0]] if self.summary else []), 1
-        )
+        places = x[:, self.prefix :]  # [n, places, features]
+        pooled = [places.amax(1), places.mean(1)]
+        if self.summary:
+            pooled.append(x[:, 0])
+        return torch.cat(pooled, 1)
 
 # %% ../nbs/13_fine_tuning.ipynb #5d4ebf1c
 class Head(nn.Sequential):
-    "What replaces the last matrix of a pretrained net, for any timm body: pooling, then two linear layers with batch norm and dropout, as in fastai."
+    """What replaces the last matrix of a pretrained net: pooling, then two linear
+    layers with batch norm and dropout, as in fastai.
+    """
 
     def __init__(
         self,
         features: int,  # of the body, for each place
         classes: int,  # outputs
-        layout: str = "NCHW",
-        prefix: int = 0,
+        layout: str = "NCHW",  # see `layout_of`
+        prefix: int = 0,  # see `Pool`
         summary: bool = False,  # see `Pool`
         hidden: int = 512,  # outputs of the first linear layer
-        drop: float = 0.5,
-    ):  # share dropped before the last layer; half of it before the first
+        drop: float = 0.5,  # fraction dropped before the last layer; half at the first
+    ):
         if classes < 1:
             raise ValueError(f"{classes} classes: a head needs at least one output.")
         pooled = features * (3 if summary else 2)
@@ -114,64 +115,57 @@ class Head(nn.Sequential):
 # %% ../nbs/13_fine_tuning.ipynb #e4ab97c3
 def head_for(
     body: nn.Module,  # of timm
-    classes: int,
-    size: tuple,  # outputs; height and width of the pictures
+    classes: int,  # outputs
+    size: tuple,  # height and width of the pictures
     drop: float = 0.5,  # see `Head`
 ) -> Head:
-    "A head that fits: the layout is found by a trial, one black picture through the body."
+    """A head that fits: the layout is found by a trial, one black picture through the
+    body.
+    """
     with torch.no_grad():
         features = body.eval().forward_features(torch.zeros(1, 3, *size))
     if not torch.is_tensor(features):
         raise ValueError("This body gives several feature maps; a head takes one.")
-    layout = layout_of(
-        features.shape, body.num_features, getattr(body, "output_fmt", None)
-    )
+    hint = getattr(body, "output_fmt", None)
+    layout = layout_of(features.shape, body.num_features, hint)
     prefix = getattr(body, "num_prefix_tokens", None) or 0
-    return Head(
-        body.num_features,
-        classes,
-        layout,
-        prefix,
-        summary=prefix > 0 and getattr(body, "cls_token", None) is not None,
-        drop=drop,
-    )
+    summary = prefix > 0 and getattr(body, "cls_token", None) is not None
+    return Head(body.num_features, classes, layout, prefix, summary, drop=drop)
 
 # %% ../nbs/13_fine_tuning.ipynb #8b391e46
 class Net(nn.Module):
-    "A timm body and our head, on the best device. Takes float pictures [n, 3, height, width], normalised by `mean` and `std`."
+    """A timm body and our head, on the best device.
+
+    Takes float pictures [n, 3, height, width], normalised by `mean` and `std`.
+    """
 
     def __init__(
         self,
-        arch: str,
-        classes: int,  # the body, by timm's name; outputs
+        arch: str,  # the body, by timm's name
+        classes: int,  # outputs
         size=128,  # of the pictures: a number, or (height, width)
-        pretrained: bool = True,  # start from weights trained on other pictures; random ones without
+        pretrained: bool = True,  # start from weights trained on other pictures
         drop: float = 0.5,  # see `Head`
-        **options,
-    ):  # for `timm.create_model`, for instance drop_path_rate=.1
+        **options,  # for `timm.create_model`, for instance drop_path_rate=.1
+    ):
         import timm
 
         super().__init__()
-        self.arch, self.classes, self.options, self.frozen, self.labels = (
-            arch,
-            classes,
-            dict(options, drop=drop),
-            False,
-            None,
-        )
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
-        if getattr(timm.get_pretrained_cfg(arch, True), "fixed_input_size", False):
-            options = dict(
-                img_size=self.size, **options
-            )  # transformers are made for one size
+        self.arch = arch
+        self.classes = classes
+        self.size = _sides(size)
+        self.options = dict(options, drop=drop)
+        self.frozen = False
+        self.labels = None  # names of the outputs
+        config = timm.get_pretrained_cfg(arch, True)
+        if getattr(config, "fixed_input_size", False):  # transformers: for one size
+            options = dict(img_size=self.size, **options)
         if pretrained:
             self.body = pretrained_body(arch, **options)
         else:
             self.body = timm.create_model(arch, num_classes=0, **options)
-        self.mean, self.std = (
-            self.body.pretrained_cfg["mean"],
-            self.body.pretrained_cfg["std"],
-        )
+        self.mean = self.body.pretrained_cfg["mean"]
+        self.std = self.body.pretrained_cfg["std"]
         self.head = head_for(self.body, classes, self.size, drop)
         self.to(best_device(), memory_format=torch.channels_last)
 
@@ -185,139 +179,136 @@ class Net(nn.Module):
             self.body.eval()
         return self
 
+
+def _sides(size):
+    return (size, size) if isinstance(size, int) else tuple(size)
+
 # %% ../nbs/13_fine_tuning.ipynb #be431415
 def augmented(
     pictures: torch.Tensor,  # float [n, 3, height, width], values 0 to 1
     size: tuple,  # height and width of the result
     generator: torch.Generator = None,  # of the chances; torch's own without
     turn: float = 10.0,  # largest rotation, in degrees
-    min_scale: float = 0.75,  # smallest share of the picture's area that stays
-    light: float = 0.2,  # largest change of brightness, as a share
+    min_scale: float = 0.75,  # smallest fraction of the picture's area that stays
+    light: float = 0.2,  # largest change of brightness, as a fraction
 ) -> torch.Tensor:  # [n, 3, *size]
-    "Another view of each picture: mirrored or not, rotated, a random part of it, brighter or darker. One resampling for the whole batch."
-    n, device = len(pictures), pictures.device
+    """Another view of each picture: mirrored or not, rotated, a random part of it,
+    brighter or darker. One resampling for the whole batch.
+    """
+    n, _, height, width = pictures.shape
+    device = pictures.device
 
     def chance(low, high):
         return torch.rand(n, generator=generator) * (high - low) + low
 
-    angle, zoom, flip = (
-        chance(-turn, turn).deg2rad(),
-        chance(min_scale, 1).sqrt(),
-        (chance(0, 1) < 0.5) * 2 - 1,
+    angle = chance(-turn, turn).deg2rad()
+    zoom = chance(min_scale, 1).sqrt()
+    flip = (chance(0, 1) < 0.5) * 2 - 1
+    shift_x = chance(-1, 1) * (1 - zoom)
+    shift_y = chance(-1, 1) * (1 - zoom)
+    ratio = height / width  # grid coordinates run from -1 to 1 along both sides
+    to_x = [flip * zoom * angle.cos(), -flip * zoom * angle.sin() * ratio, shift_x]
+    to_y = [zoom * angle.sin() / ratio, zoom * angle.cos(), shift_y]
+    matrices = torch.stack(to_x + to_y, 1).view(n, 2, 3).to(device)
+
+    grid = F.affine_grid(matrices, (n, 3, *size), align_corners=False)
+    views = F.grid_sample(
+        pictures, grid, padding_mode="reflection", align_corners=False
     )
-    ratio = (
-        pictures.shape[2] / pictures.shape[3]
-    )  # grid coordinates run from -1 to 1 along both sides
-    shift = [chance(-1, 1) * (1 - zoom) for _ in "xy"]
-    rows = [
-        flip * zoom * angle.cos(),
-        -flip * zoom * angle.sin() * ratio,
-        shift[0],
-        zoom * angle.sin() / ratio,
-        zoom * angle.cos(),
-        shift[1],
-    ]
-    grid = F.affine_grid(
-        torch.stack(rows, 1).view(n, 2, 3).to(device),
-        (n, 3, *size),
-        align_corners=False,
-    )
-    seen = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-    return (seen * chance(1 - light, 1 + light).to(device).view(-1, 1, 1, 1)).clamp_(
-        0, 1
-    )
+    brightness = chance(1 - light, 1 + light).to(device).view(-1, 1, 1, 1)
+    return (views * brightness).clamp_(0, 1)
 
 # %% ../nbs/13_fine_tuning.ipynb #d38249df
 def normalised(
-    x: torch.Tensor,  # float [n, 3, height, width]; it is changed in place where it lies as the result does
-    mean,
-    std,  # three numbers each, one for each colour
+    x: torch.Tensor,  # float [n, 3, height, width]; may be changed in place
+    mean,  # three numbers, one for each colour
+    std,  # three numbers, one for each colour
 ) -> (
     torch.Tensor
 ):  # [n, 3, height, width], the colours of a pixel side by side in memory
-    "Minus the mean, divided by the deviation; computed along long rows, which is quick."
-    rows = x.permute(0, 2, 3, 1).flatten(2)
-    mean, std = [
-        torch.as_tensor(values, dtype=x.dtype, device=x.device).repeat(x.shape[3])
-        for values in (mean, std)
-    ]
-    return rows.sub_(mean).div_(std).unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
+    """Minus the mean, divided by the deviation; computed along long rows, which is
+    quick.
+    """
+    width = x.shape[3]
+    rows = x.permute(0, 2, 3, 1).flatten(2)  # [n, height, width * 3]
+    mean = torch.as_tensor(mean, dtype=x.dtype, device=x.device).repeat(width)
+    std = torch.as_tensor(std, dtype=x.dtype, device=x.device).repeat(width)
+    # (x - mean) / std
+    rows = rows.sub_(mean).div_(std)
+    return rows.unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
 
 # %% ../nbs/13_fine_tuning.ipynb #c7ac8e30
 class PictureBatches(Batches):
-    "Mini-batches of pictures that are kept as bytes; made to floats, augmented and normalised batch by batch."
+    """Mini-batches of pictures that are kept as bytes; made to floats, augmented and
+    normalised batch by batch.
+    """
 
     def __init__(
         self,
-        pictures: torch.Tensor,  # uint8 [n, 3, height, width]; may be backed by a memory map
-        y: torch.Tensor,
-        bs: int = 32,  # targets [n, …]; pictures in a batch
-        size=None,  # height and width that the net sees, or one number for both; the pictures' own without
-        augment: bool = False,
-        shuffle: bool = False,
-        seed: int = None,  # new views of all pictures in each epoch (`augmented`), a new order; seed of both
-        mean=(0.485, 0.456, 0.406),
-        std=(
-            0.229,
-            0.224,
-            0.225,
-        ),  # of each colour, as the body had them in its first training: `net.mean`, `net.std`
-        device=None,
-    ):  # where batches are handed out; `best_device()` without
-        if (
-            pictures.dtype != torch.uint8
-            or pictures.ndim != 4
-            or pictures.shape[1] != 3
-        ):
-            raise ValueError(
-                f"Pictures are uint8 [n, 3, height, width]; these are {str(pictures.dtype).removeprefix('torch.')} {list(pictures.shape)}."
-            )
+        pictures: torch.Tensor,  # uint8 [n, 3, height, width]; may be a memory map
+        y: torch.Tensor,  # targets [n, …]
+        bs: int = 32,  # pictures in a batch
+        size=None,  # that the net sees: a number, or (height, width); their own without
+        augment: bool = False,  # new views of all pictures in each epoch (`augmented`)
+        shuffle: bool = False,  # a new order in each epoch
+        seed: int = None,  # of views and order
+        mean=(0.485, 0.456, 0.406),  # of each colour, as in the body's first training
+        std=(0.229, 0.224, 0.225),  # as `mean`: see `net.mean`, `net.std`
+        device=None,  # where batches are handed out; `best_device()` without
+    ):
+        _check_pictures(pictures)
         target = torch.device(device or best_device())
-        too_large = (
-            target.type == "cuda"
-            and pictures.numel() > torch.cuda.mem_get_info(target)[0] / 4
-        )  # for the GPU
-        super().__init__(
-            pictures.contiguous(memory_format=torch.channels_last),
-            y,
-            bs,
-            shuffle,
-            seed,
-            "cpu" if too_large else target,
-        )  # colours of a pixel side by side
-        self.device, self.augment, self.mean, self.std = target, augment, mean, std
-        self.size = (
-            tuple(pictures.shape[2:])
-            if size is None
-            else (size, size)
-            if isinstance(size, int)
-            else tuple(size)
-        )
+        home = target
+        if target.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(target)
+            if pictures.numel() > free / 4:  # too large for the GPU
+                home = "cpu"
+        # the colours of a pixel side by side in memory
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        super().__init__(pictures, y, bs, shuffle, seed, home)
+        self.device = target
+        self.augment = augment
+        self.mean = mean
+        self.std = std
+        self.size = tuple(pictures.shape[2:]) if size is None else _sides(size)
 
     def prepare(self, pictures):  # uint8 [n, 3, height, width]
         "Bytes to what the net takes: float, of the right size, normalised."
         x = pictures.to(self.device, non_blocking=True).float().div_(255)
-        if max(x.shape[2] / self.size[0], x.shape[3] / self.size[1]) > 2:
-            x = F.interpolate(
-                x, [2 * side for side in self.size], mode="bilinear", antialias=True
-            )  # sampling needs a near size
+        height, width = self.size
+        if (
+            max(x.shape[2] / height, x.shape[3] / width) > 2
+        ):  # sampling needs a near size
+            x = _resized(x, (2 * height, 2 * width))
         if self.augment:
             x = augmented(x, self.size, self.generator)
         elif tuple(x.shape[2:]) != self.size:
-            x = F.interpolate(x, self.size, mode="bilinear", antialias=True)
+            x = _resized(x, self.size)
         return normalised(x, self.mean, self.std)
 
     def take(self, order):
         for rows in order.to(self.x.device).split(self.bs):
-            yield (
-                self.prepare(
-                    self.x.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
-                ),
-                self.y.index_select(0, rows).to(self.device),
-            )
+            # x[rows], at a fraction of the time
+            pictures = self.x.permute(0, 2, 3, 1).index_select(0, rows)
+            y = self.y.index_select(0, rows).to(self.device)
+            yield self.prepare(pictures.permute(0, 3, 1, 2)), y
 
     def __iter__(self):
         return self.take(self.order())
+
+
+def _resized(x, size):
+    return F.interpolate(x, size, mode="bilinear", antialias=True)
+
+# %% ../nbs/13_fine_tuning.ipynb #c7ac8e3b
+def _check_pictures(pictures):
+    right = pictures.dtype == torch.uint8 and pictures.ndim == 4
+    if not right or pictures.shape[1] != 3:
+        dtype = str(pictures.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"Pictures are uint8 [n, 3, height, width]; these are {dtype} "
+            f"{list(pictures.shape)}."
+        )
 
 # %% ../nbs/13_fine_tuning.ipynb #c12011b
 @torch.no_grad()
@@ -329,26 +320,24 @@ def predict(
     bs: int = 64,  # pictures at a time
     activation=torch.nn.Softmax(-1),  # makes probabilities of the net's outputs
 ) -> torch.Tensor:  # float32 [n, classes], on the CPU
-    "Probabilities of each class for each picture, in evaluation mode; the net's mode is put back."
+    """Probabilities of each class for each picture, in evaluation mode; the net's mode
+    is put back.
+    """
+    unknown = torch.zeros(len(pictures))  # in place of targets
     batches = PictureBatches(
-        pictures,
-        torch.zeros(len(pictures)),
-        bs,
-        net.size,
-        augment,
-        seed=seed,
-        mean=net.mean,
-        std=net.std,
+        pictures, unknown, bs, net.size, augment, seed=seed, mean=net.mean, std=net.std
     )
     training = net.training
     net.eval()
-    found = torch.cat([activation(net(xb)).float().cpu() for xb, _ in batches])
+    predictions = [activation(net(xb)).float().cpu() for xb, _ in batches]
     net.train(training)
-    return found
+    return torch.cat(predictions)
 
 # %% ../nbs/13_fine_tuning.ipynb #6bd6a7f3
 def freeze(net: Net) -> Net:
-    "From now on only the head learns: no gradients for the body, and its batch norms keep their statistics (in fastai they go on)."
+    """From now on only the head learns: no gradients for the body, and its batch norms
+    keep their statistics (in fastai they go on).
+    """
     net.body.requires_grad_(False)
     net.frozen = True
     return net.train(net.training)
@@ -363,48 +352,56 @@ def unfreeze(net: Net) -> Net:
 # %% ../nbs/13_fine_tuning.ipynb #8580f98a
 def layer_groups(net: Net) -> list:  # three lists of parameters
     "The first half of the body's layers, the second half, and the head."
+    layer = _layer_numbers(net.body)
+    numbers = sorted(set(layer.values()))
+    middle = numbers[len(numbers) // 2]
+    early, late = [], []
+    for name, p in net.body.named_parameters():
+        half = late if layer[name] >= middle else early
+        half.append(p)
+    return [early, late, list(net.head.parameters())]
+
+
+def _layer_numbers(body):  # parameter's name to number
+    "The layer of each parameter, as timm groups them; without groups, one layer each."
     from timm.models import group_parameters
 
-    named = dict(net.body.named_parameters())
-    if hasattr(net.body, "group_matcher"):
-        layers = group_parameters(
-            net.body, net.body.group_matcher(coarse=False), reverse=True
-        )
-    else:
-        layers = {name: n for n, name in enumerate(named)}
-    places = sorted({layers[name] for name in named})
-    middle = places[len(places) // 2]
-    halves = [
-        [p for name, p in named.items() if (layers[name] >= middle) == late]
-        for late in (False, True)
-    ]
-    return [*halves, list(net.head.parameters())]
+    names = [name for name, _ in body.named_parameters()]
+    if not hasattr(body, "group_matcher"):
+        return {name: n for n, name in enumerate(names)}
+    matcher = body.group_matcher(coarse=False)
+    layers = group_parameters(body, matcher, reverse=True)
+    return {name: layers[name] for name in names}
 
 # %% ../nbs/13_fine_tuning.ipynb #bb79a59f
 def group_rates(
     lr,  # a number, slice(last) or slice(first, last)
     groups: int,  # how many layer groups
 ) -> list:  # a rate for each group, the head's last
-    "What fastai's convention makes of a learning rate: one for all; the last, and a tenth of it for the others; or equal factors from first to last."
+    """What fastai's convention makes of a learning rate: one for all; the last, and a
+    tenth of it for the others; or equal factors from first to last.
+    """
     if not isinstance(lr, slice):
         return [lr] * groups
     if lr.stop is None or lr.step is not None:
         raise ValueError(
-            f"{lr} gives no rate for the head. Write slice(last) or slice(first, last), for instance slice(1e-4, 1e-2)."
+            f"{lr} gives no rate for the head. Write slice(last) or slice(first, "
+            "last), for instance slice(1e-4, 1e-2)."
         )
-    if lr.start is None:
-        return [lr.stop / 10] * (groups - 1) + [lr.stop]
-    return [
-        lr.start * (lr.stop / lr.start) ** (n / max(groups - 1, 1))
-        for n in range(groups)
-    ]
+    first, last = lr.start, lr.stop
+    if first is None:
+        return [last / 10] * (groups - 1) + [last]
+    steps = max(groups - 1, 1)
+    return [first * (last / first) ** (n / steps) for n in range(groups)]
 
 # %% ../nbs/13_fine_tuning.ipynb #993407b0
 def param_groups(
     net: Net,
     lr,  # a number, slice(last) or slice(first, last): see `group_rates`
 ) -> list:  # of dictionaries with params, lr and lr_scale, for torch.optim.AdamW
-    "Layer groups with their rates; schedules set the head's rate and multiply it by each group's lr_scale."
+    """Layer groups with their rates; schedules set the head's rate and multiply it by
+    each group's lr_scale.
+    """
     groups = layer_groups(net)
     rates = group_rates(lr, len(groups))
     return [
@@ -421,39 +418,42 @@ def fine_tune(
         1e-3, 1e-2
     ),  # a number, slice(last) or slice(first, last): see `group_rates`
     valid=None,  # batches to evaluate on after each epoch
-    loss=F.cross_entropy,
+    loss=F.cross_entropy,  # see `fit`
     metrics: dict = {"accuracy": accuracy},  # see `fit`
-    frozen_epochs: int = 1,
-    wd: float = 0.01,  # epochs with the head alone; weight decay
-    **options,  # for `fit`: accum, accelerator
+    frozen_epochs: int = 1,  # epochs with the head alone
+    wd: float = 0.01,  # weight decay
+    fit=fit,  # what trains: `fit`, or a function with the same arguments
 ) -> History:  # of all epochs
-    "The head first, the body frozen; then all layers, at the rates given, half as high. Both times on one cycle, as fastai's `fine_tune`."
-    history, peak = (
-        History(len(batches)),
-        group_rates(lr, 1)[-1] if not isinstance(lr, slice) else lr.stop,
-    )
+    """The head first, the body frozen; then all layers, at the rates given, half as
+    high. Both times on one cycle, as fastai's `fine_tune`.
+    """
+
+    def train(epochs, schedule):
+        if not epochs:
+            return
+        optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
+        part = fit(
+            net,
+            batches,
+            optimizer,
+            epochs,
+            loss=loss,
+            valid=valid,
+            schedule=schedule,
+            metrics=metrics,
+        )
+        history.losses += part.losses
+        history.rates += part.rates
+        history.valid += part.valid
+
+    group_rates(lr, groups=3)  # refuses what gives no rate
+    peak = lr.stop if isinstance(lr, slice) else lr
+    history = History(len(batches))
     try:
-        for change, n, factor, shape in (
-            (freeze, frozen_epochs, 1.0, dict(warm=0.99)),
-            (unfreeze, epochs, 0.5, dict(warm=0.3, div=5.0)),
-        ):
-            if not n:
-                continue
-            change(net)
-            optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
-            part = fit(
-                net,
-                batches,
-                optimizer,
-                n,
-                loss,
-                valid,
-                one_cycle(factor * peak, **shape),
-                metrics,
-                **options,
-            )
-            for name in ("losses", "rates", "valid"):
-                getattr(history, name).extend(getattr(part, name))
+        freeze(net)
+        train(frozen_epochs, one_cycle(peak, warm=0.99))
+        unfreeze(net)
+        train(epochs, one_cycle(peak / 2, warm=0.3, div=5.0))
     finally:
         unfreeze(net)  # after an interruption too
     return history
@@ -462,8 +462,8 @@ def fine_tune(
 def save_net(
     net: Net,
     path,  # file to write, .safetensors
-    labels: list,
-):  # the name of each output, in order
+    labels: list,  # the name of each output, in order
+):
     "Weights, labels and preparation in one file that runs no code when it is read."
     from safetensors.torch import save_file
 
@@ -472,7 +472,7 @@ def save_net(
             f"{len(labels)} labels for {net.classes} outputs: name each output once."
         )
     check_options(net.options, path)
-    about = dict(
+    header = dict(
         arch=net.arch,
         classes=net.classes,
         size=net.size,
@@ -481,28 +481,24 @@ def save_net(
         labels=list(labels),
         options=net.options,
     )
-    state = {
-        name: value.detach().cpu().contiguous()
-        for name, value in net.state_dict().items()
-    }
+    state = {}
+    for name, value in net.state_dict().items():
+        state[name] = value.detach().cpu().contiguous()
     with replacing(path) as unfinished:
-        save_file(state, unfinished, {"net": json.dumps(about)})
+        save_file(state, unfinished, {"net": json.dumps(header)})
 
 # %% ../nbs/13_fine_tuning.ipynb #e7016296
 def load_net(
     path,  # a file of `save_net`
 ) -> Net:  # in evaluation mode, with `labels`
     "The net as it was saved; `ValueError` if the file holds something else."
-    about, state = read_net(path)
+    header, state = read_net(path)
     with must_fit(path):
-        size = tuple(about["size"])
-        net = Net(
-            about["arch"], about["classes"], size, pretrained=False, **about["options"]
-        )
+        size = tuple(header["size"])
+        arch, classes = header["arch"], header["classes"]
+        net = Net(arch, classes, size, pretrained=False, **header["options"])
         net.load_state_dict(state)
-    net.labels, net.mean, net.std = (
-        about["labels"],
-        tuple(about["mean"]),
-        tuple(about["std"]),
-    )
+    net.labels = header["labels"]
+    net.mean = tuple(header["mean"])
+    net.std = tuple(header["std"])
     return net.eval()

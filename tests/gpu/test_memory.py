@@ -1,4 +1,6 @@
-"Memory: counted by hand, predicted without running and compared with what is counted and with PyTorch's own allocator; the rescue when there is no more."
+"""Memory: counted by hand, predicted and compared with what is counted; the rescue.
+
+Predictions are compared with PyTorch's own allocator, too."""
 
 import gc
 import sys
@@ -48,7 +50,8 @@ def test_saved_by_hand():
     x, y = torch.randn(4, 12), torch.randint(5, (4,))
     with Saved(model) as saved:
         F.cross_entropy(model(x), y)
-    # the input, ReLU's output (once, although two layers keep it), log-probabilities, targets, and the sum of the weights
+    # the input, ReLU's output (once, although two layers keep it), log-probabilities,
+    # targets, and the sum of the weights
     assert sum(saved.storages.values()) == 4 * (4 * 12 + 4 * 8 + 4 * 5 + 1) + 8 * 4
 
 
@@ -93,17 +96,20 @@ def allocated(step):
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         step()
     now = peak = 0
-    for event in sorted(
-        (e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"),
-        key=lambda e: e.start_ns(),
-    ):
+    events = recorded.profiler.kineto_results.events()
+    events = [event for event in events if event.name() == "[memory]"]
+    for event in sorted(events, key=lambda event: event.start_ns()):
         now += event.nbytes()
         peak = max(peak, now)
     return peak
 
 
 def check_peak(name, size, n):
-    "The peak of a forward and a backward pass, as the allocator of the CPU has it: within a tenth. (Convolutions on the CPU take scratch memory that depends on the weights alone: enough pictures, and it is small.)"
+    """The peak of a forward and a backward pass, as the allocator of the CPU has it: within a tenth.
+
+    Convolutions on the CPU take scratch memory that depends on the weights alone: enough
+    pictures, and it is small.
+    """
     model, (x, y) = body(name, size), batch(size, n)
     for p in model.parameters():
         p.grad = torch.zeros_like(p)
@@ -146,31 +152,42 @@ def test_a_module_of_ones_own():
 def test_what_moves_the_prediction():
     name = "vit_tiny_patch16_224"
 
-    def parts(**options):
+    def memory(**options):
         return plan(name, 64, 64, **options).parts
 
-    one, two, four = [parts(accum=accum, precision="fp32")["activations"] for accum in (1, 2, 4)]
-    assert one == pytest.approx(2 * two, rel=0.01) and one == pytest.approx(4 * four, rel=0.01)
-    whole, half = parts(precision="fp32"), parts(precision="fp16")
-    assert (
-        0.5 < half["activations"] / whole["activations"] < 0.8
-        and half["parameters"] == whole["parameters"]
-        and parts(precision="bf16") == half
-    )
-    assert [
-        parts(optimizer=kind)["optimizer state"] / whole["gradients"]
-        for kind in ("adamw", "sgd", "sgd without momentum")
-    ] == [2, 1, 0]
+    def activations(parts):
+        return memory(parts=parts, precision="fp32")["activations"]
+
+    assert activations(1) == pytest.approx(2 * activations(2), rel=0.01)
+    assert activations(1) == pytest.approx(4 * activations(4), rel=0.01)
+
+    whole, half = memory(precision="fp32"), memory(precision="fp16")
+    assert 0.5 < half["activations"] / whole["activations"] < 0.8
+    assert half["parameters"] == whole["parameters"]
+    assert memory(precision="bf16") == half
+
+    for copies, kind in ((2, "adamw"), (1, "sgd"), (0, "sgd without momentum")):
+        state = memory(optimizer=kind)["optimizer state"]
+        assert state == copies * whole["gradients"]
+
     assert plan(name, 64, 64, 3).parts == plan(name, 64, 22).parts, "the largest part counts"
-    cpu, cuda = [
-        plan("convnext_tiny", 32, 1, precision="fp32", device=device).parts["working space"]
-        for device in ("cpu", "cuda")
-    ]
-    assert cuda >= cpu, "AdamW's update on a GPU makes the roots of all averages at once"
+
+
+def test_on_a_gpu_the_update_of_adamw_needs_room():
+    "It makes the roots of all averages at once."
+
+    def working_space(device):
+        predicted = plan("convnext_tiny", 32, 1, precision="fp32", device=device)
+        return predicted.parts["working space"]
+
+    assert working_space("cuda") >= working_space("cpu")
 
 
 def test_half_precision_as_the_cpu_has_it():
-    "The CPU's own autocast halves matrix products too; where nothing else differs between CPU and GPU, both save the same."
+    """The CPU's own autocast halves matrix products too.
+
+    Where nothing else differs between CPU and GPU, both save the same.
+    """
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3),
         nn.ReLU(),
@@ -191,10 +208,8 @@ def test_the_notes_large_models():
     "What the notes saw on Kaggle's 16 GB: out of memory in one part, and all of them fit in two."
     for name, size in (("convnext_large.fb_in22k", (320, 224)), ("vit_large_patch16_224", 224)):
         assert fewest_parts(name, size) == 2
-    assert (
-        fewest_parts("vit_tiny_patch16_224", 64) == 1
-        and fewest_parts("vit_tiny_patch16_224", 64, room=5e8) is None
-    )
+    assert fewest_parts("vit_tiny_patch16_224", 64) == 1
+    assert fewest_parts("vit_tiny_patch16_224", 64, room=5e8) is None
 
 
 def test_fits_leaves_a_tenth():
@@ -207,8 +222,8 @@ def test_fits_leaves_a_tenth():
     [
         (dict(precision="fp8"), "fp8.*Choose one of: fp32"),
         (dict(optimizer="lion"), "lion"),
-        (dict(accum=0), "accum = 0"),
-        (dict(accum=65), "from 1 to 64"),
+        (dict(parts=0), "parts = 0"),
+        (dict(parts=65), "from 1 to 64"),
     ],
 )
 def test_bad_plans(options, words):

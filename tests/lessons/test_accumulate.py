@@ -11,7 +11,7 @@ from torch import nn
 
 from helpers import optim
 from helpers.accumulate import Accumulator
-from helpers.gpu.devices import DistributedAccumulator, Shard
+from helpers.gpu.devices import DistributedAccumulator, Shard, fit_on
 from helpers.rates import one_cycle
 from helpers.train import Batches, evaluate, fit
 
@@ -25,9 +25,12 @@ OPTIMIZERS = {
 
 def rows(n=100, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, 12, dtype=torch.float64, generator=generator), torch.randint(
-        5, (n,), generator=generator
-    )
+    x = torch.randn(n, 12, dtype=torch.float64, generator=generator)
+    return x, torch.randint(5, (n,), generator=generator)
+
+
+def batches_of(bs, n=100, **kwargs):
+    return Batches(*rows(n), bs, device="cpu", **kwargs)
 
 
 def net(norm=nn.LayerNorm, seed=0):
@@ -36,20 +39,17 @@ def net(norm=nn.LayerNorm, seed=0):
 
 
 def far(a, b):
-    return max((p - q).abs().max().item() for p, q in zip(a.parameters(), b.parameters()))
+    pairs = zip(a.parameters(), b.parameters())
+    return max((p - q).abs().max().item() for p, q in pairs)
 
 
-def trained(bs, accum=None, norm=nn.LayerNorm, make=OPTIMIZERS["SGD"], n=100, epochs=3, **kwargs):
+def trained(bs, group=None, norm=nn.LayerNorm, make=OPTIMIZERS["SGD"], epochs=3, **kwargs):
+    "A net after some epochs in batches of `bs` rows, an update after `group` rows."
     model = net(norm)
-    history = fit(
-        model,
-        Batches(*rows(n), bs, device="cpu"),
-        make(list(model.parameters())),
-        epochs,
-        accum=accum,
-        **kwargs,
-    )
-    return model, history
+    batches = batches_of(bs)
+    optimizer = make(list(model.parameters()))
+    step = Accumulator(len(batches), group)
+    return model, fit(model, batches, optimizer, epochs, step=step, **kwargs)
 
 
 def by_groups(groups, make, epochs=3, n=100):
@@ -66,7 +66,7 @@ def by_groups(groups, make, epochs=3, n=100):
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize(
-    ("bs", "accum", "groups"),
+    ("bs", "group", "groups"),
     [
         (16, 64, [64, 36]),
         (24, 64, [72, 28]),
@@ -78,42 +78,49 @@ def by_groups(groups, make, epochs=3, n=100):
         (9, 1000, [100]),
     ],
 )
-def test_equal_to_the_big_batch(make, bs, accum, groups):
-    assert far(trained(bs, accum, make=make)[0], by_groups(groups, make)) < 1e-10
+def test_equal_to_the_big_batch(make, bs, group, groups):
+    assert far(trained(bs, group, make=make)[0], by_groups(groups, make)) < 1e-10
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_without_accum_nothing_changes(make):
-    assert far(trained(24, make=make)[0], by_groups([24, 24, 24, 24, 4], make)) < 1e-12
-    assert far(trained(24, 1, make=make)[0], by_groups([24, 24, 24, 24, 4], make)) < 1e-12
+def test_without_rows_nothing_changes(make):
+    plain = by_groups([24, 24, 24, 24, 4], make)
+    assert far(trained(24, make=make)[0], plain) < 1e-12
+    assert far(trained(24, 1, make=make)[0], plain) < 1e-12
 
 
 def test_nothing_is_carried_over_an_epoch_or_a_fit():
     model, history = trained(24, 64, epochs=2)
-    assert (
-        all(p.grad is None for p in model.parameters())
-        and len(history.losses) == len(history.rates) == 10
-    )
-    once = trained(24, 64, epochs=1)[0]
-    fit(once, Batches(*rows(), 24, device="cpu"), optim.SGD(once.parameters(), 0.1), accum=64)
+    assert all(p.grad is None for p in model.parameters())
+    assert len(history.losses) == len(history.rates) == 10
+
+    once, _ = trained(24, 64, epochs=1)
+    step = Accumulator(5, 64)
+    fit(once, batches_of(24), optim.SGD(once.parameters(), 0.1), step=step)
     twice = by_groups([72, 28], OPTIMIZERS["SGD"], epochs=1)
     optimizer = optim.SGD(twice.parameters(), 0.1)
-    for part in ([0, 72], [72, 100]):
-        F.cross_entropy(twice(rows()[0][slice(*part)]), rows()[1][slice(*part)]).backward()
+    x, y = rows()
+    for xb, yb in zip(x.split([72, 28]), y.split([72, 28])):
+        F.cross_entropy(twice(xb), yb).backward()
         optimizer.step()
         optimizer.zero_grad()
     assert far(once, twice) < 1e-10
 
 
 def test_the_history_shows_each_batch_and_its_own_loss():
-    model, history = trained(24, 64, epochs=1, schedule=one_cycle(0.1, momenta=(0.9, 0.9, 0.9)))
-    first = F.cross_entropy(net()(rows()[0][:24]), rows()[1][:24]).item()
-    assert history.losses[0] == pytest.approx(first, abs=1e-12) and history.steps_per_epoch == 5
-    assert history.rates == pytest.approx([one_cycle(0.1)(n / 5)["lr"] for n in range(5)])
+    schedule = one_cycle(0.1, momenta=(0.9, 0.9, 0.9))
+    model, history = trained(24, 64, epochs=1, schedule=schedule)
+    x, y = rows()
+    first = F.cross_entropy(net()(x[:24]), y[:24]).item()
+    assert history.losses[0] == pytest.approx(first, abs=1e-12)
+    assert history.steps_per_epoch == 5
+    assert history.rates == pytest.approx([schedule(n / 5)["lr"] for n in range(5)])
 
 
 def test_batch_norm_sees_the_small_batches():
-    assert far(trained(16, 64, nn.BatchNorm1d)[0], trained(64, None, nn.BatchNorm1d)[0]) > 1e-3
+    small, _ = trained(16, 64, nn.BatchNorm1d)
+    large, _ = trained(64, None, nn.BatchNorm1d)
+    assert far(small, large) > 1e-3
     assert far(trained(16, 64)[0], trained(64)[0]) < 1e-10
 
 
@@ -121,18 +128,18 @@ def test_frozen_parameters_stay():
     model = net()
     model[0].requires_grad_(False)
     before = copy.deepcopy(model)
-    fit(model, Batches(*rows(), 24, device="cpu"), optim.SGD(model.parameters(), 0.1), accum=64)
-    assert torch.equal(model[0].weight, before[0].weight) and not torch.equal(
-        model[3].weight, before[3].weight
-    )
+    optimizer = optim.SGD(model.parameters(), 0.1)
+    fit(model, batches_of(24), optimizer, step=Accumulator(5, 64))
+    assert torch.equal(model[0].weight, before[0].weight)
+    assert not torch.equal(model[3].weight, before[3].weight)
 
 
-@pytest.mark.parametrize("accum", [0, -64, float("nan")])
-def test_bad_accum(accum):
+@pytest.mark.parametrize("group", [0, -64, float("nan")])
+def test_bad_rows(group):
     with pytest.raises(ValueError, match="counts the rows"):
-        Accumulator(4, accum)
+        Accumulator(4, group)
     with pytest.raises(ValueError, match="counts the rows"):
-        trained(24, accum)
+        fit_on(None, net(), batches_of(24), None, rows=group)
 
 
 # --- half precision
@@ -144,11 +151,9 @@ def test_without_accelerate(monkeypatch, capsys):
 
     monkeypatch.setattr(devices, "best_device", lambda: torch.device("cuda"))
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    assert (
-        devices.accelerator_here() is None
-        and "single precision, on one device: accelerate is not installed"
-        in capsys.readouterr().out
-    )
+    assert devices.find_accelerator() is None
+    printed = capsys.readouterr().out
+    assert "single precision, on one device: accelerate is not installed" in printed
 
 
 def test_bf16_by_accelerate():
@@ -157,25 +162,17 @@ def test_bf16_by_accelerate():
     accelerator = Accelerator(cpu=True, mixed_precision="bf16")
     try:
         model = net().float()
-        kinds = set()
-        model[3].register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
+        dtypes = set()
+        model[3].register_forward_hook(lambda module, inputs, output: dtypes.add(output.dtype))
         x, y = rows()
         batches = Batches(x.float(), y, 24, device="cpu")
-        history = fit(
-            model,
-            batches,
-            torch.optim.SGD(model.parameters(), 0.1),
-            2,
-            valid=batches,
-            accum=64,
-            accelerator=accelerator,
-        )
-        assert kinds == {torch.bfloat16} and all(
-            p.dtype == torch.float32 for p in model.parameters()
-        )
-        assert len(history.losses) == 10 and history.valid[-1]["loss"] == pytest.approx(
-            evaluate(model, batches)["loss"], abs=0.02
-        )
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        history = fit_on(accelerator, model, batches, optimizer, 2, valid=batches, rows=64)
+        assert dtypes == {torch.bfloat16}
+        assert all(p.dtype == torch.float32 for p in model.parameters())
+        assert len(history.losses) == 10
+        loss = evaluate(model, batches)["loss"]
+        assert history.valid[-1]["loss"] == pytest.approx(loss, abs=0.02)
     finally:
         accelerator.free_memory()
         type(accelerator.state)._reset_state(reset_partial_state=True)
@@ -199,25 +196,50 @@ class WithScaler:
         return value
 
 
-def test_scaled_gradients_give_the_same_weights():
-    make = OPTIMIZERS["torch SGD"]
+def on(accelerator, group=64, bs=24, epochs=3, make=OPTIMIZERS["torch SGD"], **kwargs):
+    model = net()
+    optimizer = make(list(model.parameters()))
+    history = fit_on(
+        accelerator, model, batches_of(bs), optimizer, epochs, rows=group, **kwargs
+    )
+    return model, history
+
+
+@pytest.mark.parametrize("accelerator", [None, WithScaler()], ids=["none", "scaler"])
+def test_fit_on_one_device_is_accumulation(accelerator):
+    model, history = on(accelerator, valid=batches_of(16))
+    assert far(model, by_groups([72, 28], OPTIMIZERS["torch SGD"])) < 1e-10
+    _, plain = trained(24, 64, make=OPTIMIZERS["torch SGD"], valid=batches_of(16))
+    assert history.losses == pytest.approx(plain.losses, abs=1e-10)
+    assert history.valid == [pytest.approx(scores, abs=1e-10) for scores in plain.valid]
+
+
+def test_an_overflow_leaves_an_update_out_and_halves_the_scale():
     accelerator = WithScaler()
-    model = trained(24, 64, make=make, accelerator=accelerator)[0]
-    assert far(model, by_groups([72, 28], make)) < 1e-10
     model = net()
     with torch.no_grad():
         model[3].weight[0, 0] = float("inf")
     before = copy.deepcopy(model)
-    fit(
-        model,
-        Batches(*rows(10), 5, device="cpu"),
-        make(model.parameters()),
-        accum=10,
-        accelerator=accelerator,
-    )
-    assert (
-        torch.equal(model[0].weight, before[0].weight) and accelerator.scaler.get_scale() == 2.0**9
-    ), "an overflow leaves an update out and halves the scale"
+    optimizer = OPTIMIZERS["torch SGD"](model.parameters())
+    fit_on(accelerator, model, batches_of(5, n=10), optimizer, rows=10)
+    assert torch.equal(model[0].weight, before[0].weight)
+    assert accelerator.scaler.get_scale() == 2.0**9
+
+
+def test_only_the_first_device_prints(capsys):
+    "A loss that is no number is said once, however many devices there are."
+    accelerator = WithScaler()
+    accelerator.scaler = None
+    accelerator.backward = torch.Tensor.backward
+
+    def no_number(outputs, y):
+        return F.cross_entropy(outputs, y) * float("nan")
+
+    on(accelerator, loss=no_number)
+    assert "no longer a number" in capsys.readouterr().out
+    accelerator.is_main_process = False
+    on(accelerator, loss=no_number)
+    assert capsys.readouterr().out == ""
 
 
 # --- several devices
@@ -231,35 +253,30 @@ def test_shares_are_the_sampler_of_torch(n, world, even):
     from torch.utils.data import DistributedSampler
 
     batches = Batches(torch.arange(n)[:, None], torch.arange(n), 8, device="cpu")
-    shares = [Shard(batches, rank, world, even) for rank in range(world)]
-    found = [
-        torch.cat([yb for _, yb in share] or [torch.empty(0, dtype=torch.int64)]).tolist()
-        for share in shares
-    ]
-    assert [len(share) for share in shares] == [-(-len(part) // 8) for part in found]
+    shards = [Shard(batches, rank, world, even) for rank in range(world)]
+    none = torch.empty(0, dtype=torch.int64)
+    shares = [torch.cat([none, *(yb for _, yb in shard)]).tolist() for shard in shards]
+    for shard, share in zip(shards, shares):
+        assert len(shard) == -(-len(share) // 8)
     if even:
-        assert found == [
-            list(DistributedSampler(range(n), world, rank, shuffle=False)) for rank in range(world)
-        ]
+        for rank, share in enumerate(shares):
+            assert share == list(DistributedSampler(range(n), world, rank, shuffle=False))
     else:
-        assert sorted(sum(found, [])) == list(range(n))
+        assert sorted(sum(shares, [])) == list(range(n))
 
 
 def test_shares_of_a_shuffled_order_are_apart():
-    def part(rank):
-        return Shard(
-            Batches(
-                torch.arange(40)[:, None], torch.arange(40), 8, shuffle=True, seed=3, device="cpu"
-            ),
-            rank,
-            2,
-        )
-
-    first, second = part(0), part(1)
-    epochs = [
-        [torch.cat([yb for _, yb in share]).tolist() for share in (first, second)] for _ in range(2)
-    ]
-    assert all(sorted(a + b) == list(range(40)) for a, b in epochs) and epochs[0] != epochs[1]
+    x, y = torch.arange(40)[:, None], torch.arange(40)
+    shards = []
+    for rank in range(2):
+        batches = Batches(x, y, 8, shuffle=True, seed=3, device="cpu")
+        shards.append(Shard(batches, rank, 2))
+    epochs = []
+    for _ in range(2):
+        epochs.append([torch.cat([yb for _, yb in shard]).tolist() for shard in shards])
+    for first, second in epochs:
+        assert sorted(first + second) == list(range(40))
+    assert epochs[0] != epochs[1]
 
 
 def test_a_loader_that_cannot_be_shared():

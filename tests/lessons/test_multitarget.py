@@ -69,7 +69,7 @@ def test_loss_and_gradient_are_those_of_torch(targets, values, outputs):
         abs(targets(outputs, y) - theirs).item() < 1e-12
         and (gradients[0] - gradients[1]).abs().max() < 1e-12
     )
-    parts = [targets.of(name, "loss", outputs, y).item() for name in targets.targets]
+    parts = [targets.part(name, "loss", outputs, y).item() for name in targets.targets]
     assert parts == pytest.approx(
         [
             F.cross_entropy(outputs[:, :3], values["disease"]).item(),
@@ -107,7 +107,7 @@ def test_weighted_leaves_the_rest_as_it_was(targets, values, outputs):
     ] == [1, 0.5, 2]
     assert other.slices == targets.slices and other.targets["age"].mean == 60
     assert other(outputs, y).item() == pytest.approx(
-        (targets(outputs, y) - 0.5 * targets.of("variety", "loss", outputs, y)).item(), abs=1e-12
+        (targets(outputs, y) - 0.5 * targets.part("variety", "loss", outputs, y)).item(), abs=1e-12
     )
 
 
@@ -321,8 +321,8 @@ def test_outputs_of_another_shape(targets):
     "make, words",
     [
         (lambda: Targets(), "name at least one target"),
-        (lambda: Targets(disease=10), "disease should be Classes"),
-        (lambda: Targets(disease=ClassTarget), "disease should be Classes"),
+        (lambda: Targets(disease=10), "disease should be ClassTarget"),
+        (lambda: Targets(disease=ClassTarget), "disease should be ClassTarget"),
         (lambda: Targets(disease=ClassTarget(3, 0)), "nothing to learn"),
         (lambda: ClassTarget(0), "0 classes"),
         (lambda: ClassTarget(2.5), "2.5 classes"),

@@ -9,12 +9,13 @@ import time
 import pytest
 import torch
 from shared import ROOT, closed_port
-from test_accumulate import OPTIMIZERS, net, rows
+from test_accumulate import OPTIMIZERS, batches_of, net, rows
 
+from helpers.accumulate import Accumulator
 from helpers.train import Batches, fit
 from helpers.vision import load_net
 
-TESTS = str(ROOT / "tests")
+PATHS = [str(ROOT / "tests" / folder) for folder in ("lessons", "gpu", ".")]
 
 
 def launcher():
@@ -77,50 +78,58 @@ def test_nothing_is_left_when_the_time_is_up(launch, tmp_path):
 
 ACCUMULATE = """
 import sys, torch
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 from accelerate import Accelerator
 from torch import nn
-from helpers.train import Batches, fit
-from test_accumulate import OPTIMIZERS, net, rows
+from helpers.gpu.devices import fit_on
+from test_accumulate import OPTIMIZERS, batches_of, net, rows
+from helpers.train import Batches
+
 torch.set_num_threads(1)
 accelerator = Accelerator(cpu=True)
 found = {{}}
-for name in ('SGD', 'torch AdamW'):
+for name in ("SGD", "torch AdamW"):
+    make = OPTIMIZERS[name]
     model = net(seed=accelerator.process_index)  # different starts: the first device's counts
-    batches = Batches(*rows(96), 8, shuffle=True, seed=1, device='cpu')
-    history = fit(model, batches, OPTIMIZERS[name](list(model.parameters())), 3, valid=Batches(*rows(37, 5), 8, device='cpu'), accum={accum}, accelerator=accelerator)
+    batches = batches_of(8, 96, shuffle=True, seed=1)
+    valid = Batches(*rows(37, 5), 8, device="cpu")
+    optimizer = make(list(model.parameters()))
+    history = fit_on(accelerator, model, batches, optimizer, 3, valid=valid, rows=32)
     found[name] = model.state_dict(), history.losses, history.valid
+
     model = net(nn.BatchNorm1d)
-    model.register_parameter('unused', nn.Parameter(torch.ones(3, dtype=torch.float64)))  # as in timm's convnext, whose last norm our head leaves out
-    fit(model, Batches(*rows(101), 8, shuffle=True, device='cpu'), OPTIMIZERS[name](list(model.parameters())), 2, valid=Batches(*rows(1, 5), 8, device='cpu'), accelerator=accelerator)
-    everybody = accelerator.gather(torch.cat([t.flatten().double() for t in model.state_dict().values()])[None])
-    assert torch.equal(everybody[0], everybody[1]), 'all devices end with the same model'
-if accelerator.is_main_process: torch.save(found, sys.argv[1])
+    # as in timm's convnext, whose last norm our head leaves out
+    unused = nn.Parameter(torch.ones(3, dtype=torch.float64))
+    model.register_parameter("unused", unused)
+    batches = batches_of(8, 101, shuffle=True)
+    valid = Batches(*rows(1, 5), 8, device="cpu")
+    fit_on(accelerator, model, batches, make(list(model.parameters())), 2, valid=valid)
+    state = torch.cat([t.flatten().double() for t in model.state_dict().values()])
+    everybody = accelerator.gather(state[None])
+    assert torch.equal(everybody[0], everybody[1]), "all devices end with the same model"
+if accelerator.is_main_process:
+    torch.save(found, sys.argv[1])
 accelerator.end_training()
 """
 
 
 def test_two_processes_are_two_micro_batches(launch, tmp_path):
     "Two gloo processes with batches of 8 and an update after 32 rows, beside one process."
-    launch(ACCUMULATE.format(tests=TESTS, accum=32), tmp_path / "found.pt")
+    launch(ACCUMULATE.format(paths=PATHS), tmp_path / "found.pt")
     found = torch.load(tmp_path / "found.pt")
     for name, (weights, losses, valid) in found.items():
         model = net()
+        batches = batches_of(8, 96, shuffle=True, seed=1)
         history = fit(
             model,
-            Batches(*rows(96), 8, shuffle=True, seed=1, device="cpu"),
+            batches,
             OPTIMIZERS[name](list(model.parameters())),
             3,
             valid=Batches(*rows(37, 5), 8, device="cpu"),
-            accum=32,
+            step=Accumulator(len(batches), rows=32),
         )
-        assert (
-            max(
-                (weights[key] - value).abs().max().item()
-                for key, value in model.state_dict().items()
-            )
-            < 1e-10
-        )
+        for key, value in model.state_dict().items():
+            assert (weights[key] - value).abs().max().item() < 1e-10
         pairs = torch.tensor(history.losses).reshape(-1, 2).mean(1)
         assert torch.allclose(pairs[0], torch.tensor(losses[0])) and len(losses) == 18
         for ours, theirs in zip(history.valid, valid):
@@ -129,10 +138,10 @@ def test_two_processes_are_two_micro_batches(launch, tmp_path):
 
 RICE = """
 import sys, torch
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 import helpers.gpu.rice
 from test_rice import BODY, plants
-helpers.rice.paddy = lambda size, method: print('loaded') or plants(seed=0)
+helpers.gpu.rice.paddy = lambda size, method: print('loaded') or plants(seed=0)
 torch.set_num_threads(1)
 
 def on_each():
@@ -158,5 +167,5 @@ def test_unchanged_under_the_launchers(launch, tmp_path, notebook):
     "Two processes: the same net in both, one of them speaks, and one file."
     start, command = (by_notebook_launcher(), []) if notebook else ("on_each()", None)
     file = tmp_path / "net.safetensors"
-    printed = launch(RICE.format(tests=TESTS, start=start), file, command=command)
+    printed = launch(RICE.format(paths=PATHS, start=start), file, command=command)
     assert printed.count("loaded") == 1 and load_net(file).labels == ["blast", "hispa", "tungro"]
