@@ -8,6 +8,9 @@ Docs: https://example.github.io/whats-inside-a-neural-net/optimizers.html.md"""
 __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 
 # %% ../nbs/05_optimizers.ipynb #4d38f0a2
+# torch._foreach_mul_, torch._foreach_add_ and so on do with whole lists of tensors, in
+# one call, what `mul_` and `add_` do with one. PyTorch's own optimizers use them. Above
+# each of these calls stands the formula for a single tensor.
 import torch
 
 # %% ../nbs/05_optimizers.ipynb #94db7b9f
@@ -39,7 +42,7 @@ class Optimizer:
 
     def __init__(
         self,
-        params,  # tensors to move, or a single one; none: `ValueError`
+        params,  # tensors to move, or a single one; an empty list: `ValueError`
         lr: float,  # learning rate
         **hyper,  # further hyper-parameters; out of their range: `ValueError`
     ):
@@ -47,8 +50,9 @@ class Optimizer:
         _check_params(self.params)
         for name, value in dict(lr=lr, **hyper).items():
             _check_hyper(name, value)
-            setattr(self, name, value)
+            setattr(self, name, value)  # self.lr = lr, and so on
         self.steps = [0] * len(self.params)  # how often each parameter was moved
+        self.moved = []  # numbers of the parameters that the present step moves
         self.memory = {}  # name to list of tensors, one for each parameter
 
     def zero_grad(self):
@@ -59,6 +63,7 @@ class Optimizer:
     @torch.no_grad()
     def step(self):
         "Move every parameter that has a gradient."
+        # A parameter that the loss did not depend on has no gradient, and stays.
         self.moved = [n for n, p in enumerate(self.params) if p.grad is not None]
         for n in self.moved:
             self.steps[n] += 1
@@ -158,7 +163,7 @@ class Adagrad(Optimizer):
 
 # %% ../nbs/05_optimizers.ipynb #241218e4
 class Adam(Optimizer):
-    "Averaged gradient / root of averaged squares, corrected (Kingma and Ba, 2015)."
+    "Average / root of average square, both bias-corrected (Kingma and Ba, 2015)."
 
     def __init__(
         self,
@@ -166,7 +171,7 @@ class Adam(Optimizer):
         lr: float = 1e-3,  # learning rate
         betas: tuple = (0.9, 0.999),  # fractions that stay: of average, of squares
         eps: float = 1e-8,  # added to the root, against division by zero
-        bias_correction: bool = True,  # divide both by 1 - beta**step
+        bias_correction: bool = True,  # divide average and squares by 1 - beta**step
     ):
         super().__init__(
             params, lr, betas=betas, eps=eps, bias_correction=bias_correction
@@ -181,26 +186,29 @@ class Adam(Optimizer):
         squares = self.remember("squares")
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
+        # With both averages corrected (see `corrected_at`) the formula becomes
         # param = param + factor * average / (squares**0.5 + eps)
         factor, eps = self.corrected()
-        size = self.remember("size")  # the same tensors in every step: new ones cost
+        # The roots are written into tensors that stay: making new ones takes time.
+        size = self.remember("size")
         for square, root in zip(squares, size):
             torch.sqrt(square, out=root)
         torch._foreach_add_(size, eps)
         torch._foreach_addcdiv_(params, average, size, factor)
 
-    def corrected(self) -> tuple:  # factor and eps; two lists where steps differ
-        "What is left of the formula when the averages are not corrected themselves."
+    def corrected(self) -> tuple:  # factor and eps, as numbers or as lists
+        "Factor and eps for the parameters that are moved."
         if not self.bias_correction:
             return -self.lr, self.eps
         steps = [self.steps[n] for n in self.moved]
-        if len(set(steps)) == 1:  # one number for all is quicker than a list
+        if len(set(steps)) == 1:  # all have made equally many steps: one number will do
             return self.corrected_at(steps[0])
         pairs = [self.corrected_at(step) for step in steps]
         return [factor for factor, _ in pairs], [eps for _, eps in pairs]
 
     def corrected_at(self, step: int) -> tuple:  # factor and eps
-        "Both for a parameter in its first, second, ... step."
+        "Factor and eps for a parameter that makes this step, the first being 1."
+        # Instead of dividing each average, all corrections go into two numbers:
         # -lr * average / (1 - beta1**step) / ((squares / (1 - beta2**step))**0.5 + eps)
         # is the same as
         # -lr * root / (1 - beta1**step) * average / (squares**0.5 + eps * root)
@@ -210,15 +218,15 @@ class Adam(Optimizer):
 
 # %% ../nbs/05_optimizers.ipynb #ea00b617
 class AdamW(Adam):
-    "Adam that first shrinks each weight by lr * wd (Loshchilov and Hutter, 2019)."
+    "Adam that first multiplies each weight by 1 - lr * wd (Loshchilov, Hutter, 2019)."
 
     def __init__(
         self,
         params,  # tensors to move
         lr: float = 1e-3,  # learning rate
-        betas: tuple = (0.9, 0.999),  # as in `Adam`, and the next two
-        eps: float = 1e-8,
-        bias_correction: bool = True,
+        betas: tuple = (0.9, 0.999),  # as in `Adam`
+        eps: float = 1e-8,  # as in `Adam`
+        bias_correction: bool = True,  # as in `Adam`
         wd: float = 0.01,  # weight decay
     ):
         super().__init__(params, lr, betas, eps, bias_correction)

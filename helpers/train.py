@@ -29,7 +29,7 @@ def _check_batches(x, y, bs):
 
 # %% ../nbs/03_mnist_sgd.ipynb #2eaefdbe
 class Batches:
-    "Mini-batches of two tensors on one device. Rows that do not match: `ValueError`."
+    "Mini-batches of inputs and targets. Unequal numbers of rows: `ValueError`."
 
     def __init__(
         self,
@@ -37,8 +37,8 @@ class Batches:
         y: torch.Tensor,  # targets [n, …]
         bs: int = 64,  # rows in a batch; the last batch may be smaller
         shuffle: bool = False,  # a new order in each epoch
-        seed: int = None,  # of the orders; without, they follow torch's global seed
-        device=None,  # where the batches live; `best_device()` without
+        seed: int = None,  # for the shuffling; None: PyTorch's global seed decides
+        device=None,  # where the batches live; None: the one in settings.ini
     ):
         _check_batches(x, y, bs)
         self.device = torch.device(device or best_device())
@@ -56,7 +56,7 @@ class Batches:
     def __iter__(self):
         if self.shuffle:
             yield from self.take(self.order())
-        else:
+        else:  # cutting the tensors into pieces is quicker than taking rows
             yield from zip(self.x.split(self.bs), self.y.split(self.bs))
 
     def order(self) -> torch.Tensor:  # int64 [n]
@@ -71,7 +71,7 @@ class Batches:
     ):
         "The batches of these rows, in this order."
         for index in order.to(self.x.device).split(self.bs):
-            xb = self.x.index_select(0, index)  # x[index], at a quarter of the time
+            xb = self.x.index_select(0, index)  # x[index], only quicker
             yb = self.y.index_select(0, index)
             yield xb, yb
 
@@ -91,12 +91,12 @@ def evaluate(
     loss=F.cross_entropy,  # function of outputs and targets, a mean over the rows
     metrics: dict = {"accuracy": accuracy},  # name to function of outputs and targets
 ) -> dict:  # 'loss' and each metric, as plain numbers
-    "Mean loss and metrics over all rows, in evaluation mode; the mode is put back."
+    "Mean loss and metrics over all rows; the model's mode is put back afterwards."
     functions = {"loss": loss, **metrics}
     totals = dict.fromkeys(functions, 0.0)
     rows = 0
     training = model.training
-    model.eval()
+    model.eval()  # some layers behave differently while a net is trained
     for xb, yb in batches:
         outputs = model(xb)
         for name, function in functions.items():
@@ -121,7 +121,7 @@ class History:
     def plot(
         self,
         title: str = "",
-        **options,  # for `lines`
+        **options,  # of the figure: width, height, ylim, …
     ):
         "Training loss by step, and the validation loss at the end of each epoch."
         series = {"training loss": self.losses}
@@ -131,15 +131,15 @@ class History:
             series["validation loss"] = (ends, valid_losses)
         ax = lines(series, xlabel="step", ylabel="loss", title=title, **options)
         if self.valid:
-            ax.lines[-1].set_marker("o")
+            ax.lines[-1].set_marker("o")  # a dot at the end of each epoch
         return ax
 
 # %% ../nbs/03_mnist_sgd.ipynb #96f45f4b
 def set_hyper(
     optimizer,  # one of `helpers.optim` or of `torch.optim`
-    **values,  # new values: lr, momentum, wd; one that it lacks: `ValueError`
+    **values,  # for instance lr=0.1; a name that it does not have: `ValueError`
 ):
-    "Change hyper-parameters, numbers that you choose such as the rate, between steps."
+    "Give hyper-parameters (numbers that you choose, such as the rate) new values."
     for group in _groups(optimizer):
         for name, value in values.items():
             if name == "momentum" and "betas" in group:
@@ -151,7 +151,8 @@ def set_hyper(
             elif name not in group:
                 raise ValueError(_unknown(optimizer, group, name))
             elif name == "lr":
-                # A group may ask for a fraction of the common rate.
+                # Some parameters may move more slowly than others: their group then
+                # holds, as `lr_scale`, a fraction by which the rate is multiplied.
                 group["lr"] = value * group.get("lr_scale", 1)
             else:
                 group[name] = value
@@ -163,14 +164,16 @@ def get_rate(optimizer) -> float:
 
 
 def _groups(optimizer):
-    "Dictionaries of hyper-parameters: PyTorch has one for each group of parameters."
+    """The dictionaries that hold an optimizer's hyper-parameters.
+
+    PyTorch keeps its parameters in groups, each with hyper-parameters of its own."""
     if hasattr(optimizer, "param_groups"):
         return optimizer.param_groups
-    return [vars(optimizer)]  # ours has attributes, which are a dictionary, too
+    return [vars(optimizer)]  # the attributes of one of ours, as a dictionary
 
 
 def _unknown(optimizer, group, name):
-    "What is wrong with a name that is in no group."
+    "The message for a hyper-parameter that an optimizer does not have."
     names = ", ".join(key for key in group if key != "params")
     return f"{type(optimizer).__name__} has no {name!r} to set; it has {names}."
 
@@ -181,13 +184,13 @@ def one_step(
     yb: torch.Tensor,  # its targets
     loss,  # function of outputs and targets
     optimizer,
-) -> torch.Tensor:  # the loss before the step, detached from its computation
+) -> torch.Tensor:  # the loss before the update, a single number
     "Forward, loss, backward, update, zero."
     value = loss(model(xb), yb)
     value.backward()
     optimizer.step()
     optimizer.zero_grad()
-    return value.detach()
+    return value.detach()  # the number alone, without what `backward` needed
 
 # %% ../nbs/03_mnist_sgd.ipynb #3e302285
 def fit(
@@ -197,12 +200,12 @@ def fit(
     epochs: int = 1,
     loss=F.cross_entropy,  # function of outputs and targets
     valid=None,  # batches to evaluate on after each epoch
-    schedule=None,  # function: fraction of the run done, to values for `set_hyper`
-    metrics: dict = {"accuracy": accuracy},  # name to function, for `valid`
-    step=one_step,  # what is done with a batch; returns its loss
-    score=evaluate,  # what is done with `valid`; returns a dictionary
+    schedule=None,  # given the fraction done, returns settings such as {"lr": 0.1}
+    metrics: dict = {"accuracy": accuracy},  # further scores for `valid`, by name
+    step=one_step,  # what is done with a batch; another may take its place
+    score=evaluate,  # what is done with `valid`; another may take its place
 ) -> History:
-    "Train, and return what happened. Stops when the loss is no longer a number."
+    "Train, and return what happened. After an epoch that ends in NaN, stop."
     history = History(len(batches))
     steps = epochs * len(batches)
     optimizer.zero_grad()
@@ -217,6 +220,7 @@ def fit(
                 history.rates.append(get_rate(optimizer))
                 losses.append(step(model, xb, yb, loss, optimizer))
                 bar.update()
+            # Once an epoch: to ask a GPU for a number after each step would slow it.
             history.losses += torch.stack(losses).tolist()
             if valid is not None:
                 history.valid.append(score(model, valid, loss, metrics))
