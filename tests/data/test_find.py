@@ -389,8 +389,12 @@ def missing():
     raise DataUnavailable("The post office is closed.")
 
 
+def unwanted(note):
+    pytest.fail("the stand-in was asked for")
+
+
 def test_what_is_real_is_announced(server, capsys):
-    data = real_or_stand_in(lambda: "letters", pytest.fail, "The letters were not to be had")
+    data = real_or_stand_in(lambda: "letters", unwanted, "The letters were not to be had")
     assert data == "letters"
     assert capsys.readouterr().out == "letters\n"
 
@@ -404,13 +408,13 @@ def test_a_stand_in_is_announced_with_a_word(server, capsys):
 
 def test_a_stand_in_may_be_refused(server, strict, capsys):
     with pytest.raises(DataUnavailable, match="closed"):
-        real_or_stand_in(missing, pytest.fail, "The letters were gone")
+        real_or_stand_in(missing, unwanted, "The letters were gone")
     assert capsys.readouterr().out == ""
 
 
 def test_another_error_is_no_reason_for_a_stand_in(server):
     with pytest.raises(ValueError, match="spoilt"):
-        real_or_stand_in(spoilt, pytest.fail, "The letters were gone")
+        real_or_stand_in(spoilt, unwanted, "The letters were gone")
 
 
 def spoilt():
