@@ -163,10 +163,10 @@ def choose(data, train):
     for prices, clues in CANDIDATES:
         model = svdpp(data, train[fitted], prices, clues)
         scores.append(rmse(stars(model, data, train[held_back]), data, train[held_back]))
-    chosen = CANDIDATES[scores.index(min(scores))]
+    best = CANDIDATES[scores.index(min(scores))]
     errors = ", ".join(f"{score:.4f}" for score in scores)
-    print(f"  held-back part: {errors}; chosen {chosen}", flush=True)
-    return chosen
+    print(f"  held-back part: {errors}; chosen {best}", flush=True)
+    return best
 
 
 def on_fold(data, fold, models):
@@ -223,9 +223,9 @@ def measure_folds(films, folds, models):
     by_fold = []
     ensemble = []
     for fold in films.folds[:folds]:
-        single, together = on_fold(data, fold, models)
+        single, averaged = on_fold(data, fold, models)
         by_fold.append(single)
-        ensemble.append(together)
+        ensemble.append(averaged)
     by_seed = [statistics.mean(scores) for scores in zip(*by_fold, strict=True)]
     common.print_value("collab_rmse_single", by_seed)
     common.print_value("collab_rmse_single_by_fold", [statistics.mean(row) for row in by_fold])

@@ -33,6 +33,14 @@ from helpers.vision import PictureBatches
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+COMPARISONS = {  # name of the ratio: whose times are divided by whose
+    "image_epoch_vs_fastai": ("ours", "fastai"),
+    "image_epoch_vs_imagefolder": ("ours", "imagefolder"),
+    "image_cold_vs_imagefolder": ("ours, cold", "imagefolder"),
+    "image_cold_vs_fastai": ("ours, cold", "fastai"),
+    "image_epoch_vs_fastai_0_workers": ("ours", "fastai without workers"),
+    "image_epoch_vs_imagefolder_2_workers": ("ours", "imagefolder with 2 workers"),
+}
 
 
 def forget():
@@ -106,7 +114,8 @@ def imagefolder(table, y, size, bs=64, **loading):
 def deliver(epoch, pictures):
     "Go through an epoch; the batches are checked for what they are."
     count = 0
-    for xb, yb in epoch():
+    for batch in epoch():
+        xb, yb = batch
         count += len(yb)
     assert count == pictures, f"{count} pictures in place of {pictures}"
     assert xb.dtype == torch.float32, "no float pictures"
@@ -154,21 +163,11 @@ def main():
     )
     for size in arguments.sizes:
         times = compare(table, y, size, arguments.rounds)
-        speeds = {name: [len(table) / time for time in times[name]] for name in times}
+        speeds = len(table) / pd.DataFrame(times)
         common.print_medians(f"pictures per second at {size} x {size}", speeds, digits=0)
-        mark = "" if size == 224 else f"_{size}"
-        warm = times["ours"]
-        cold = times["ours, cold"]
-        comparisons = {
-            "image_epoch_vs_fastai": (warm, times["fastai"]),
-            "image_epoch_vs_imagefolder": (warm, times["imagefolder"]),
-            "image_cold_vs_imagefolder": (cold, times["imagefolder"]),
-            "image_cold_vs_fastai": (cold, times["fastai"]),
-            "image_epoch_vs_fastai_0_workers": (warm, times["fastai without workers"]),
-            "image_epoch_vs_imagefolder_2_workers": (warm, times["imagefolder with 2 workers"]),
-        }
-        for name, (mine, theirs) in comparisons.items():
-            common.print_ratio(name + mark, mine, theirs)
+        suffix = "" if size == 224 else f"_{size}"
+        for name, (numerator, denominator) in COMPARISONS.items():
+            common.print_ratio(name + suffix, times[numerator], times[denominator])
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ round by round) and `value NAME MEAN MIN MAX N` for the accuracy of lesson 06's 
 epoch. HELPERS_DATA names the folder with MNIST.
 """
 
-import statistics
 import warnings
 from functools import partial
 
 import common
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -103,11 +103,9 @@ def compare_steps(rounds):
         "torch, fused": adam_steps(torch.optim.Adam, fused=True),
     }
     times = common.rounds(runs, rounds)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    microseconds = {name: [1e6 * time / STEPS for time in times[name]] for name in times}
+    microseconds = 1e6 * pd.DataFrame(times) / STEPS
     common.print_medians("microseconds of Adam's step", microseconds, digits=0)
-    medians.pop("ours")
-    fastest = min(medians, key=medians.get)
+    fastest = microseconds.drop(columns="ours").median().idxmin()
     common.print_ratio("adam_step_vs_torch", times["ours"], times[fastest])
 
 

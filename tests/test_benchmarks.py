@@ -84,8 +84,8 @@ for seed in itertools.count():
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_a_killed_process_goes_on(tmp_path):
-    "Two processes are killed while they write; nothing they said they wrote is lost or doubled."
-    said = []
+    "Two processes are killed while they write; nothing that they report is lost or doubled."
+    reported = []
     for _ in range(2):
         process = subprocess.Popen(
             [sys.executable, "-c", WRITER],
@@ -94,14 +94,14 @@ def test_a_killed_process_goes_on(tmp_path):
             stdout=subprocess.PIPE,
             text=True,
         )
-        said += [int(process.stdout.readline()) for _ in range(5)]
+        reported += [int(process.stdout.readline()) for _ in range(5)]
         process.send_signal(signal.SIGKILL)
         process.communicate()
     common.Rows(tmp_path / "study.csv", ["seed", "score"], key=["seed"])
     seeds = [int(row["seed"]) for row in read(tmp_path / "study.csv")]
     assert seeds == list(range(len(seeds)))
-    assert set(said) <= set(seeds)
-    assert said[5] >= 5
+    assert set(reported) <= set(seeds)
+    assert reported[5] >= 5
 
 
 def test_a_csv_with_other_columns_is_refused(tmp_path):
@@ -162,16 +162,16 @@ def plants(monkeypatch):
     pictures = torch.randint(256, (60, 3, 16, 16), generator=generator, dtype=torch.uint8)
     varieties = np.repeat(["ADT45", "Ponni"], 30)
     table = pd.DataFrame({"variety": varieties, "age": np.arange(60) // 6 % 5 + 45})
-    found = SimpleNamespace(
+    photographs = SimpleNamespace(
         name="Paddy Doctor",
         pictures=pictures,
         table=table,
         y=torch.arange(60) % 3,
         labels=["blast", "normal", "tungro"],
     )
-    monkeypatch.setattr(rice, "paddy", lambda size, least: found)
-    monkeypatch.setattr(multitarget, "paddy", lambda size, least: found)
-    return found
+    monkeypatch.setattr(rice, "paddy", lambda size, least: photographs)
+    monkeypatch.setattr(multitarget, "paddy", lambda size, least: photographs)
+    return photographs
 
 
 def stop_after(count, function, error=KeyboardInterrupt):
@@ -229,7 +229,7 @@ def fake_study(monkeypatch, tmp_path, trainings):
     monkeypatch.setattr(rice.Study, "train", train)
     monkeypatch.setattr(rice.Study, "extract", extract)
     monkeypatch.setattr(rice, "STORE", tmp_path / "rice.csv")
-    monkeypatch.setattr(rice, "interval", lambda right, ids: (0.5, 0.4, 0.6))
+    monkeypatch.setattr(rice, "bootstrap_interval", lambda right, ids: (0.5, 0.4, 0.6))
     monkeypatch.setattr(rice, "settings", lambda: SimpleNamespace(cache=tmp_path / "cache"))
 
 
@@ -337,13 +337,14 @@ def test_names_at_224(leaves, monkeypatch, capsys):
 def test_the_cache_of_the_learner_is_left_alone(leaves):
     paths = sorted((leaves / "data" / "paddy-small" / "train_images").glob("*/*.jpg"))
     decoded(paths, (16, 16))
-    mine = sorted((leaves / "data" / "cache" / "decoded").iterdir())
-    assert len(mine) == 2
+    folder = leaves / "data" / "cache" / "decoded"
+    before_files = sorted(folder.iterdir())
+    assert len(before_files) == 2
     before = os.environ["HELPERS_SETTINGS"]
     with images.own_cache():
         decoded(paths, (16, 16))
         images.forget()
-    assert sorted((leaves / "data" / "cache" / "decoded").iterdir()) == mine
+    assert sorted(folder.iterdir()) == before_files
     assert os.environ["HELPERS_SETTINGS"] == before
 
 

@@ -26,10 +26,9 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
-WANTED = [
-    Requirement(line)
-    for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
-]
+LINES = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
+REQUIREMENTS = [Requirement(line) for line in LINES]
+BUILD = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
 SYSTEMS = {
     "linux": ("Linux", "posix", "x86_64"),
     "darwin": ("Darwin", "posix", "arm64"),
@@ -52,22 +51,27 @@ def test_conda_environment_is_that_of_pyproject():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     [from_pip] = [entry["pip"] for entry in listed if isinstance(entry, dict)]
     from_conda = [entry.replace("pytorch", "torch") for entry in listed if isinstance(entry, str)]
-    assert from_conda[:2] == ["python=3.11", "pip"] and from_pip[-1] == "-e ."
-    assert bounds(map(Requirement, from_conda[2:] + from_pip[:-1])) == bounds(WANTED)
+    assert from_conda[:2] == ["python=3.11", "pip"]
+    assert from_pip[-1] == "-e ."
+    listed = from_conda[2:] + from_pip[:-1]
+    assert bounds(map(Requirement, listed)) == bounds(REQUIREMENTS)
 
 
 def pins(path=ROOT / "requirements.lock"):
     "Each entry of a lock: (requirement, its hashes)."
     text = re.sub(r"^#.*\n|^\n", "", path.read_text(encoding="utf-8"), flags=re.M)
-    split = [entry.split("--hash=") for entry in text.replace("\\\n", " ").splitlines()]
-    return [(Requirement(name), [value.strip() for value in hashes]) for name, *hashes in split]
+    entries = []
+    for line in text.replace("\\\n", " ").splitlines():
+        name, *hashes = line.split("--hash=")
+        entries.append((Requirement(name), [value.strip() for value in hashes]))
+    return entries
 
 
 def locked(python, system):
     "What would be installed from the lock there: {name: version}."
     platform_system, os_name, machine = SYSTEMS[system]
-    there = default_environment()
-    there.update(
+    environment = default_environment()
+    environment.update(
         python_version=python,
         python_full_version=f"{python}.9",
         implementation_version=f"{python}.9",
@@ -78,11 +82,10 @@ def locked(python, system):
     )
     versions = {}
     for pin, _ in pins():
-        if pin.marker and not pin.marker.evaluate(there):
+        if pin.marker and not pin.marker.evaluate(environment):
             continue
-        assert pin.name not in versions, (
-            f"{pin.name} is locked twice for Python {python} on {system}"
-        )
+        where = f"for Python {python} on {system}"
+        assert pin.name not in versions, f"{pin.name} is locked twice {where}"
         [only] = pin.specifier
         assert only.operator == "=="
         versions[pin.name] = only.version
@@ -93,12 +96,11 @@ def locked(python, system):
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_lock_meets_pyproject(python, system):
     versions = locked(python, system)
-    for wanted in WANTED + [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]:
-        name = canonicalize_name(wanted.name)
+    for requirement in REQUIREMENTS + BUILD:
+        name = canonicalize_name(requirement.name)
         assert name in versions, f"{name} is not locked"
-        assert wanted.specifier.contains(versions[name]), (
-            f"{name} {versions[name]} is locked, {wanted} wanted"
-        )
+        fits = requirement.specifier.contains(versions[name])
+        assert fits, f"{name} {versions[name]} is locked, and {requirement} is required"
 
 
 def test_every_locked_package_has_its_hashes():
@@ -111,19 +113,18 @@ def test_every_locked_package_has_its_hashes():
 def test_what_makes_the_single_files_is_locked_alike():
     "The workflow that makes them installs a small part of the lock."
     small = pins(ROOT / ".github" / "bundles.lock")
-    wanted = {"nbformat", "jupyterquiz", "pillow"}
-    assert wanted == set((ROOT / ".github" / "bundles.in").read_text().split())
+    names = {"nbformat", "jupyterquiz", "pillow"}
+    assert names == set((ROOT / ".github" / "bundles.in").read_text().split())
     everything = {(pin.name, str(pin.specifier)): set(hashes) for pin, hashes in pins()}
     for pin, hashes in small:
         assert everything[pin.name, str(pin.specifier)] == set(hashes), pin.name
-    assert wanted < {pin.name for pin, _ in small} and len(small) < 20
+    assert names < {pin.name for pin, _ in small}
+    assert len(small) < 20
 
 
 def test_lock_names_no_address_and_no_folder():
-    assert not re.search(
-        r"://|--\S*(index|links|host)|(^|\s)/\w",
-        (ROOT / "requirements.lock").read_text(encoding="utf-8"),
-    )
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"://|--\S*(index|links|host)|(^|\s)/\w", text)
 
 
 # --- the same lock elsewhere
@@ -135,23 +136,20 @@ def test_binder_installs_the_lock():
     assert (binder / line.removeprefix("-r ")).resolve() == ROOT / "requirements.lock"
     python = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
     load_bootstrap().check_python(tuple(map(int, python.split("."))))
-    assert (binder / "postBuild").stat().st_mode & 0o111 and "pip install --no-deps" in (
-        binder / "postBuild"
-    ).read_text()  # nothing beside the lock
+    script = binder / "postBuild"
+    assert script.stat().st_mode & 0o111, "it can be executed"
+    assert "pip install --no-deps" in script.read_text(), "nothing beside the lock"
 
 
 def test_devcontainer_sets_up_as_make_does():
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
-    assert (
-        container["postCreateCommand"] == "python bootstrap.py"
-    )  # which installs requirements.lock
-    python = re.fullmatch(
-        r"mcr\.microsoft\.com/devcontainers/python:(\d\.\d+)", container["image"]
-    )[1]
+    # bootstrap.py installs requirements.lock
+    assert container["postCreateCommand"] == "python bootstrap.py"
+    image = r"mcr\.microsoft\.com/devcontainers/python:(\d\.\d+)"
+    python = re.fullmatch(image, container["image"])[1]
     load_bootstrap().check_python(tuple(map(int, python.split("."))))
-    assert container["customizations"]["vscode"]["settings"][
-        "python.defaultInterpreterPath"
-    ].endswith("/.venv/bin/python")
+    settings = container["customizations"]["vscode"]["settings"]
+    assert settings["python.defaultInterpreterPath"].endswith("/.venv/bin/python")
 
 
 @pytest.mark.parametrize(
@@ -184,35 +182,30 @@ def test_actions_name_their_version():
 # --- public address
 
 
-def test_public_address_stands_once():
-    owner, name = re.fullmatch(
-        r"https://github\.com/([^/]+)/([^/]+)", PROJECT["urls"]["Repository"]
-    ).groups()
-    assert PROJECT["urls"]["Documentation"] == f"https://{owner}.github.io/{name}/"
+def files_of_the_project():
+    "Names of the files that git knows or would take."
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    files = (
-        subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-        )
-        .stdout.decode()
-        .split("\0")
-    )
-    generated = re.compile(
-        r"nbs/.*\.ipynb|helpers/"
-    )  # buttons in notebooks and links in modules are made from the address
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_public_address_stands_once():
+    repository = r"https://github\.com/([^/]+)/([^/]+)"
+    owner, name = re.fullmatch(repository, PROJECT["urls"]["Repository"]).groups()
+    assert PROJECT["urls"]["Documentation"] == f"https://{owner}.github.io/{name}/"
+    # buttons in notebooks and links in modules are made from the address
+    generated = re.compile(r"nbs/.*\.ipynb|helpers/")
     address = re.compile(rf"{re.escape(owner)}(\.github\.io)?/{re.escape(name)}")
-    texts = {
-        file: (ROOT / file).read_bytes().decode("utf-8", "ignore")
-        for file in files
-        if file and (ROOT / file).is_file() and not generated.match(file)
-    }
-    assert {
-        file: len(address.findall(text)) for file, text in texts.items() if address.search(text)
-    } == {"pyproject.toml": 2}
+    counts = {}
+    for file in files_of_the_project():
+        if generated.match(file):
+            continue
+        text = (ROOT / file).read_bytes().decode("utf-8", "ignore")
+        if address.search(text):
+            counts[file] = len(address.findall(text))
+    assert counts == {"pyproject.toml": 2}
 
 
 # --- bootstrap.py
@@ -239,21 +232,21 @@ class Course:
         self.move_to(root)
 
     def move_to(self, root):
-        self.root, self.venv = root, root / ".venv"
-        for name, path in [
-            ("ROOT", root),
-            ("VENV", self.venv),
-            ("STAMP", self.venv / "bootstrap.json"),
-            ("BIN", self.venv / self.b.BIN.name),
-        ]:
-            self.monkeypatch.setattr(self.b, name, path)
+        self.root = root
+        self.venv = root / ".venv"
+        self.monkeypatch.setattr(self.b, "ROOT", root)
+        self.monkeypatch.setattr(self.b, "VENV", self.venv)
+        self.monkeypatch.setattr(self.b, "STAMP", self.venv / "bootstrap.json")
+        self.monkeypatch.setattr(self.b, "BIN", self.venv / self.b.BIN.name)
 
     def make_venv(self, words):
         self.made += 1
         assert words == [sys.executable, "-m", "venv", str(self.venv)]
-        assert self.b.STAMP.read_text() == "begun\n" and os.listdir(self.venv) == ["bootstrap.json"]
+        assert self.b.STAMP.read_text() == "begun\n"
+        assert os.listdir(self.venv) == ["bootstrap.json"]
         self.b.BIN.mkdir()
-        shutil.copy(sys.executable, self.b.BIN / ("python.exe" if os.name == "nt" else "python"))
+        program = "python.exe" if os.name == "nt" else "python"
+        shutil.copy(sys.executable, self.b.BIN / program)
         (self.b.BIN / "link").symlink_to(self.root)
 
     def install(self):
@@ -262,8 +255,9 @@ class Course:
 
     def prepare(self):
         self.b.prepare()
-        assert self.b.complete() and (self.venv / "package" / "module.py").exists()
-        assert (self.root / "pyproject.toml").exists()  # what a link led to
+        assert self.b.complete()
+        assert (self.venv / "package" / "module.py").exists()
+        assert (self.root / "pyproject.toml").exists(), "what a link led to"
 
 
 def stop(*words, **options):
@@ -278,13 +272,15 @@ def course(tmp_path, monkeypatch):
 
 def test_second_run_does_nothing(course, capsys):
     course.prepare()
-    settings = json.loads((course.venv / "share/jupyter/lab/settings/overrides.json").read_text())
+    overrides = course.venv / "share/jupyter/lab/settings/overrides.json"
+    settings = json.loads(overrides.read_text())
     news = {"fetchNews": "false", "checkForUpdates": False}
     assert settings == {"@jupyterlab/apputils-extension:notification": news}
     capsys.readouterr()
     (course.venv / "package" / "of_ones_own").touch()
     course.prepare()
-    assert course.made == 1 and capsys.readouterr().out == ""
+    assert course.made == 1
+    assert capsys.readouterr().out == ""
     assert (course.venv / "package" / "of_ones_own").exists()
 
 
@@ -293,14 +289,15 @@ def test_interrupted_set_up_is_noticed(course, step):
     "And the next run begins anew, without a question whose the folder is."
     course.prepare()
     (course.root / "requirements.lock").write_text("torch==2.0\n")
-    places = {
+    steps = {
         "clear": (course.b.shutil, "rmtree"),
         "venv": (course.b.subprocess, "check_call"),
         "install": (course.b, "install"),
         "settings": (course.b.json, "dumps"),
     }
     with course.monkeypatch.context() as patch:
-        patch.setattr(*places[step], stop)
+        module, function = steps[step]
+        patch.setattr(module, function, stop)
         with pytest.raises(SystemExit, match="Stopped. The same command"):
             course.b.main([])
         assert not course.b.complete()
@@ -404,8 +401,9 @@ class TestInstall:
     def b(self, tmp_path, monkeypatch):
         b = load_bootstrap()
         (tmp_path / "bin").mkdir()
-        for name, path in [("ROOT", ROOT), ("VENV", tmp_path), ("BIN", tmp_path / "bin")]:
-            monkeypatch.setattr(b, name, path)
+        monkeypatch.setattr(b, "ROOT", ROOT)
+        monkeypatch.setattr(b, "VENV", tmp_path)
+        monkeypatch.setattr(b, "BIN", tmp_path / "bin")
         monkeypatch.setattr(b, "uv_environment", lambda python: {"PATH": os.defpath})
         self.folder = tmp_path
         return b
@@ -435,10 +433,9 @@ class TestInstall:
         b.install()
         [uv] = pins(self.folder / "uv.txt")
         assert uv[0].name == "uv"
-        assert [entry for entry in pins() if entry[0].name != "uv"] == pins(
-            self.folder / "rest.txt"
-        )
         assert uv in pins()
+        rest = [entry for entry in pins() if entry != uv]
+        assert pins(self.folder / "rest.txt") == rest
 
     @pytest.mark.parametrize("pattern, tried", [("*uv.txt", 1), ("*uv*rest*", 2), ("*uv*-e*", 3)])
     def test_pip_where_uv_fails(self, b, pattern, tried):
@@ -457,8 +454,10 @@ class TestInstall:
 
 def test_uv_is_told_what_pip_is_configured_for(tmp_path, monkeypatch):
     "From pip's own answer; its variables win over its files, and uv's own over both."
-    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_", "ALL_"))]:
-        monkeypatch.delenv(name)
+    prefixes = ("UV_", "SSL_", "ALL_")
+    for name in list(os.environ):
+        if name.startswith(("PIP_", *prefixes)):
+            monkeypatch.delenv(name)
     (tmp_path / "pip.conf").write_text(
         "[global]\nindex-url = https://a.example/simple\ncert = /a.pem\nproxy = http://proxy:1\n"
         "find-links = /one\n    /two\ntrusted-host = a.example b.example\nno-index = false\n"
@@ -468,8 +467,9 @@ def test_uv_is_told_what_pip_is_configured_for(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CERT", "/b.pem")
     monkeypatch.setenv("PIP_PROXY", "http://proxy:2")
     monkeypatch.setenv("ALL_PROXY", "http://proxy:3")
-    told = load_bootstrap().uv_environment(sys.executable)
-    assert {name: told[name] for name in told if name.startswith(("UV_", "SSL_", "ALL_"))} == {
+    environment = load_bootstrap().uv_environment(sys.executable)
+    variables = {name: environment[name] for name in environment if name.startswith(prefixes)}
+    assert variables == {
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_DEFAULT_INDEX": "https://a.example/simple",
         "UV_INDEX": "https://b.example/simple https://c.example/simple",
@@ -486,7 +486,8 @@ def test_other_pythons_are_refused(version):
     with pytest.raises(SystemExit) as refused:
         load_bootstrap().check_python(version)
     assert ".".join(map(str, version)) in refused.value.code
-    assert "3.10 to 3.14" in refused.value.code and "make lab PYTHON=" in refused.value.code
+    assert "3.10 to 3.14" in refused.value.code
+    assert "make lab PYTHON=" in refused.value.code
 
 
 @pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (3, 12, 1), (3, 13, 9), (3, 14, 0)])
@@ -507,4 +508,5 @@ def test_make_test_is_part_of_make_test_all():
     b = load_bootstrap()
     [[*everything]] = b.command_lines("test-all", [])
     [[*part]] = b.command_lines("test", [])
-    assert part == [*everything, "--ignore=tests/whole"] and (ROOT / "tests" / "whole").is_dir()
+    assert part == [*everything, "--ignore=tests/whole"]
+    assert (ROOT / "tests" / "whole").is_dir()

@@ -10,7 +10,9 @@ __all__ = ['render_paddy', 'textures']
 # %% ../../nbs/backstage/data/leaves.ipynb #6b8b601a
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,18 +21,32 @@ import torch.nn.functional as F
 from PIL import Image
 
 # %% ../../nbs/backstage/data/leaves.ipynb #fda010bd
-_VARIETIES = {  # red, green, blue; half width (pixels), lean (radians), bend (pixels), contrast of the veins, reaction
-    "ADT45": (0.38, 0.62, 0.16, 9.0, 0.35, 14.0, 0.10, 0.0),
-    "AndraPonni": (0.28, 0.56, 0.24, 11.0, 0.25, 8.0, 0.05, 0.8),
-    "AtchayaPonni": (0.46, 0.66, 0.12, 8.0, 0.45, 20.0, 0.18, -0.6),
-    "IR20": (0.33, 0.52, 0.30, 7.5, 0.2, 6.0, 0.22, 0.4),
-    "KarnatakaPonni": (0.30, 0.64, 0.10, 12.0, 0.3, 18.0, 0.12, -0.9),
-    "Onthanel": (0.50, 0.62, 0.24, 9.0, 0.6, 26.0, 0.06, 0.6),
-    "Ponni": (0.36, 0.68, 0.22, 10.0, 0.4, 12.0, 0.20, -0.3),
-    "RR": (0.42, 0.50, 0.14, 8.0, 0.3, 22.0, 0.26, 0.9),
-    "Surya": (0.25, 0.48, 0.18, 12.5, 0.5, 10.0, 0.15, -0.8),
-    "Zonal": (0.44, 0.70, 0.30, 10.5, 0.25, 16.0, 0.03, 0.2),
+class _Variety(NamedTuple):
+    red: float
+    green: float
+    blue: float
+    half: float  # of a leaf's width, in pixels
+    lean: float  # radians
+    bend: float  # pixels
+    veins: float  # their contrast
+    reaction: float  # to a disease
+
+
+_VARIETIES = {
+    "ADT45": _Variety(0.38, 0.62, 0.16, 9.0, 0.35, 14.0, 0.10, 0.0),
+    "AndraPonni": _Variety(0.28, 0.56, 0.24, 11.0, 0.25, 8.0, 0.05, 0.8),
+    "AtchayaPonni": _Variety(0.46, 0.66, 0.12, 8.0, 0.45, 20.0, 0.18, -0.6),
+    "IR20": _Variety(0.33, 0.52, 0.30, 7.5, 0.2, 6.0, 0.22, 0.4),
+    "KarnatakaPonni": _Variety(0.30, 0.64, 0.10, 12.0, 0.3, 18.0, 0.12, -0.9),
+    "Onthanel": _Variety(0.50, 0.62, 0.24, 9.0, 0.6, 26.0, 0.06, 0.6),
+    "Ponni": _Variety(0.36, 0.68, 0.22, 10.0, 0.4, 12.0, 0.20, -0.3),
+    "RR": _Variety(0.42, 0.50, 0.14, 8.0, 0.3, 22.0, 0.26, 0.9),
+    "Surya": _Variety(0.25, 0.48, 0.18, 12.5, 0.5, 10.0, 0.15, -0.8),
+    "Zonal": _Variety(0.44, 0.70, 0.30, 10.5, 0.25, 16.0, 0.03, 0.2),
 }
+# how often each variety is drawn, in that order
+_VARIETY_SHARES = [0.28, 0.08, 0.08, 0.06, 0.12, 0.07, 0.13, 0.05, 0.05, 0.08]
+_AGES = [45, 50, 55, 60, 65, 68, 70, 75, 80]  # days
 _SHARES = {  # of the pictures
     "bacterial_leaf_blight": 0.08,
     "bacterial_leaf_streak": 0.08,
@@ -43,89 +59,57 @@ _SHARES = {  # of the pictures
     "normal": 0.12,
     "tungro": 0.09,
 }
-_LESIONS = {  # how many; half length and half width (pixels); shape (1 spindle, 2 ellipse); colour of the middle, of the edge; how far the edge reaches
-    "brown_spot": (11, 3.2, 2.6, 2, (0.30, 0.17, 0.08), (0.72, 0.62, 0.16), 1.7),
-    "blast": (5, 13.0, 5.0, 1, (0.70, 0.68, 0.58), (0.36, 0.20, 0.09), 1.7),
-    "bacterial_leaf_streak": (
-        8,
-        17.0,
-        1.3,
-        2,
-        (0.62, 0.40, 0.12),
-        (0.74, 0.66, 0.22),
-        1.8,
-    ),
-    "hispa": (10, 13.0, 1.1, 2, (0.95, 0.95, 0.88), (0.66, 0.76, 0.52), 1.7),
-    "downy_mildew": (13, 5.0, 2.2, 2, (0.84, 0.86, 0.56), (0.66, 0.76, 0.36), 1.6),
-}
-_STRAW, _ORANGE, _BROWN = (0.86, 0.80, 0.52), (0.84, 0.58, 0.14), (0.60, 0.46, 0.26)
-_HEIGHT, _WIDTH, _MARGIN = (
-    128,
-    96,
-    2,
-)  # of a picture; what is drawn around it, so that frames can be shifted
 
 # %% ../../nbs/backstage/data/leaves.ipynb #552ada92
+class _Blade(NamedTuple):
+    "Coordinates of every pixel on a blade: tensors [n, height, width]."
+
+    along: torch.Tensor  # 0 at the foot, 1 at the tip
+    across: torch.Tensor  # pixels from its middle
+    wide: torch.Tensor  # half its width there, in pixels
+    cover: torch.Tensor  # how far a pixel is covered, 0 to 1
+
+
 class _Brush:
-    "Pictures [n, 3, height, width] that are painted on together, one column of random numbers for each."
+    "Pictures that are painted on together, with random numbers for each."
 
     def __init__(self, n, height, width, rng):
-        self.n, self.height, self.width, self.rng = n, height, width, rng
-        self.x, self.y = (
-            torch.arange(width)[None, None, :] + 0.5,
-            torch.arange(height)[None, :, None] + 0.5,
-        )
+        self.n = n
+        self.height = height
+        self.width = width
+        self.rng = rng
+        self.x = torch.arange(width)[None, None, :] + 0.5
+        self.y = torch.arange(height)[None, :, None] + 0.5
 
     def draw(self, low, high, *shape):  # ends of the range; [n, 1, 1], or [n, *shape]
         "Random numbers for each picture."
-        return low + (high - low) * torch.rand(
-            self.n, *(shape or (1, 1)), generator=self.rng
-        )
+        shape = shape or (1, 1)
+        return low + (high - low) * torch.rand(self.n, *shape, generator=self.rng)
 
-    def blade(
-        self, x, y, angle, length, bend, half
-    ):  # foot, from the vertical, size: tensors [n, 1, 1]
-        "Place along a blade (0 foot, 1 tip), across it (pixels), half its width there, and how far a pixel is covered."
-        dx, dy, sine, cosine = (
-            self.x - x,
-            y - self.y,
-            torch.sin(angle),
-            torch.cos(angle),
-        )
-        along = (dx * sine + dy * cosine) / length
-        across = dx * cosine - dy * sine - bend * along * along
+    def blade(self, x, y, angle, length, bend, half):
+        "A blade by its foot, angle from the vertical, and size: tensors [n, 1, 1]."
+        right = self.x - x
+        up = y - self.y
+        sine = torch.sin(angle)
+        cosine = torch.cos(angle)
+        along = (right * sine + up * cosine) / length
+        across = right * cosine - up * sine - bend * along * along
         wide = half * (1 - along.clamp(0, 1) ** 3)
-        return (
-            along,
-            across,
-            wide,
-            (wide - across.abs() + 0.5).clamp_(0, 1) * ((along > 0) & (along < 1)),
-        )
+        inside = (along > 0) & (along < 1)
+        cover = (wide - across.abs() + 0.5).clamp_(0, 1) * inside
+        return _Blade(along, across, wide, cover)
 
 
-def _mix(
-    colours, other, amount
-):  # [n, 3, …]; a colour (three numbers) or such a tensor; [n, height, width] or [n, 1, 1]
+def _colour(rgb):
+    "Three numbers as a tensor [1, 3, 1, 1]."
+    return torch.tensor(rgb).view(1, 3, 1, 1)
+
+
+def _mix(colours, other, amount):  # [n, 3, …]; such a tensor or three numbers; [n, …]
     "Colours, mixed with another by an amount between 0 and 1."
-    other = other if torch.is_tensor(other) else torch.tensor(other).view(1, 3, 1, 1)
+    if not torch.is_tensor(other):
+        other = _colour(other)
     return colours + (other - colours) * amount[:, None]
-
-
-def _nearest(brush, along, across, wide, length, count, a, b, shape):
-    "Distance of every pixel to the nearest of `count` random spots on a blade: 1 at a spot's edge."
-    nearest = torch.full_like(across, 9.0)
-    for _ in range(count):
-        size = brush.draw(0.7, 1.3)
-        du, dv = (
-            (along - brush.draw(0.1, 0.95)) * (length / (a * size)),
-            (across - brush.draw(-0.8, 0.8) * wide) / (b * size),
-        )
-        torch.minimum(
-            nearest,
-            (du * du + dv * dv).sqrt_() if shape == 2 else du.abs_() + dv.abs_(),
-            out=nearest,
-        )
-    return nearest
 
 # %% ../../nbs/backstage/data/leaves.ipynb #1809fdaa
 @contextmanager
@@ -138,382 +122,498 @@ def _one_thread():
     finally:
         torch.set_num_threads(threads)
 
-# %% ../../nbs/backstage/data/leaves.ipynb #6a1dbe8c
-def _sicken(
-    colours, disease, brush, blade, length, reaction, severity
-):  # of one leaf: its colours [n, 3, height, width], its coordinates
-    "The colours of a leaf with the marks of a disease."
-    along, across, wide, _ = blade
-    if disease == "bacterial_leaf_blight":
-        wave = 0.12 * torch.sin(
-            along * brush.draw(15, 30) + brush.draw(0, 6)
-        ) + 0.06 * torch.sin(along * 61)
-        return _mix(
-            colours,
-            _STRAW,
-            (
-                (
-                    across.abs() / (wide + 0.1)
-                    - 1.0
-                    + severity * (0.25 + 0.5 * along)
-                    + wave
-                )
-                * 5
-            ).clamp(0, 1)
-            * 0.9,
-        )
-    if disease == "tungro":
-        return _mix(colours, _ORANGE, (severity * (0.35 + 0.75 * along)).clamp(0, 0.95))
-    if disease not in _LESIONS:
-        return colours
-    count, a, b, shape, middle, edge, reach = _LESIONS[disease]
-    size = 1 + 0.25 * reaction
-    distance = _nearest(
-        brush, along, across, wide, length, count, a * size, b * size, shape
-    )
-    distance = distance + (1 - severity) * brush.draw(0, 0.9)
-    colours = _mix(colours, edge, ((reach - distance) * 1.6).clamp(0, 0.8))
-    middle = _mix(
-        torch.tensor(middle).view(1, 3, 1, 1),
-        (0.55, 0.28, 0.10),
-        0.25 + 0.25 * reaction,
-    )
+# %% ../../nbs/backstage/data/leaves.ipynb #ea272868
+class _Lesions(NamedTuple):
+    count: int  # on a leaf
+    a: float  # half their length, in pixels
+    b: float  # half their width
+    ellipse: bool  # else a spindle
+    middle: tuple  # its colour
+    edge: tuple
+    reach: float  # of the edge; the middle ends at 1
+
+
+_STREAK_MIDDLE = (0.62, 0.40, 0.12)
+_STREAK_EDGE = (0.74, 0.66, 0.22)
+_SPOT_MIDDLE = (0.30, 0.17, 0.08)
+_SPOT_EDGE = (0.72, 0.62, 0.16)
+_BLAST_MIDDLE = (0.70, 0.68, 0.58)
+_BLAST_EDGE = (0.36, 0.20, 0.09)
+_HISPA_MIDDLE = (0.95, 0.95, 0.88)
+_HISPA_EDGE = (0.66, 0.76, 0.52)
+_MILDEW_MIDDLE = (0.84, 0.86, 0.56)
+_MILDEW_EDGE = (0.66, 0.76, 0.36)
+_LESIONS = {
+    "brown_spot": _Lesions(11, 3.2, 2.6, True, _SPOT_MIDDLE, _SPOT_EDGE, 1.7),
+    "blast": _Lesions(5, 13.0, 5.0, False, _BLAST_MIDDLE, _BLAST_EDGE, 1.7),
+    "bacterial_leaf_streak": _Lesions(
+        8, 17.0, 1.3, True, _STREAK_MIDDLE, _STREAK_EDGE, 1.8
+    ),
+    "hispa": _Lesions(10, 13.0, 1.1, True, _HISPA_MIDDLE, _HISPA_EDGE, 1.7),
+    "downy_mildew": _Lesions(13, 5.0, 2.2, True, _MILDEW_MIDDLE, _MILDEW_EDGE, 1.6),
+}
+_RUST = (0.55, 0.28, 0.10)  # of a lesion where the variety reacts
+_STRAW = (0.86, 0.80, 0.52)
+_ORANGE = (0.84, 0.58, 0.14)
+_BROWN = (0.60, 0.46, 0.26)
+
+
+@dataclass
+class _Plants:
+    "What is drawn, for n plants: tensors [n, 1, 1], but for the colour."
+
+    disease: str
+    green: torch.Tensor  # [n, 3, 1, 1]
+    severity: torch.Tensor  # of the disease, about 0.5 to 1
+    old: torch.Tensor  # 0 at 45 days, 1 at 82
+    half: torch.Tensor  # the rest as in `_Variety`
+    lean: torch.Tensor
+    bend: torch.Tensor
+    veins: torch.Tensor
+    reaction: torch.Tensor
+
+
+def _nearest(brush, blade, length, count, a, b, ellipse):
+    "Distance of every pixel to the nearest of some spots on a blade: 1 at its edge."
+    nearest = torch.full_like(blade.across, 9.0)
+    for _ in range(count):
+        size = brush.draw(0.7, 1.3)
+        along = brush.draw(0.1, 0.95)  # where the spot is
+        du = (blade.along - along) * (length / (a * size))
+        across = brush.draw(-0.8, 0.8) * blade.wide
+        dv = (blade.across - across) / (b * size)
+        if ellipse:
+            distance = (du * du + dv * dv).sqrt_()
+        else:
+            distance = du.abs_() + dv.abs_()
+        torch.minimum(nearest, distance, out=nearest)
+    return nearest
+
+
+def _sicken(colours, plants, brush, blade, length):  # [n, 3, height, width]
+    "The colours of a leaf with the marks of the plants' disease."
+    if plants.disease == "bacterial_leaf_blight":
+        return _blight(colours, plants, brush, blade)
+    if plants.disease == "tungro":
+        amount = plants.severity * (0.35 + 0.75 * blade.along)
+        return _mix(colours, _ORANGE, amount.clamp(0, 0.95))
+    if plants.disease in _LESIONS:
+        return _lesions(colours, plants, brush, blade, length)
+    return colours
+
+
+def _blight(colours, plants, brush, blade):
+    "Straw from the margin inwards, with a wavy border; more of it near the tip."
+    wave = 0.12 * torch.sin(blade.along * brush.draw(15, 30) + brush.draw(0, 6))
+    wave = wave + 0.06 * torch.sin(blade.along * 61)
+    margin = blade.across.abs() / (blade.wide + 0.1)  # 1 at the margin
+    depth = plants.severity * (0.25 + 0.5 * blade.along)
+    amount = ((margin - 1.0 + depth + wave) * 5).clamp(0, 1) * 0.9
+    return _mix(colours, _STRAW, amount)
+
+
+def _lesions(colours, plants, brush, blade, length):
+    "Spots with an edge: larger and redder where the variety reacts."
+    lesions = _LESIONS[plants.disease]
+    size = 1 + 0.25 * plants.reaction
+    a = lesions.a * size
+    b = lesions.b * size
+    distance = _nearest(brush, blade, length, lesions.count, a, b, lesions.ellipse)
+    distance = distance + (1 - plants.severity) * brush.draw(0, 0.9)
+    edge = ((lesions.reach - distance) * 1.6).clamp(0, 0.8)
+    colours = _mix(colours, lesions.edge, edge)
+    redness = 0.25 + 0.25 * plants.reaction
+    middle = _mix(_colour(lesions.middle), _RUST, redness)
     return _mix(colours, middle, ((1.05 - distance) * 3).clamp(0, 0.95))
 
+# %% ../../nbs/backstage/data/leaves.ipynb #1ef348f7
+_HEIGHT = 128  # of a picture, in pixels
+_WIDTH = 96
+_MARGIN = 2  # drawn around it, so that frames can be shifted
+_YELLOW = (0.70, 0.66, 0.20)  # what green turns to with age
+_DULL = (0.74, 0.68, 0.22)  # of blades behind
+_RIPE = (0.72, 0.68, 0.22)  # of the tips in front
+_DRY = ("dead_heart", "normal", "blast", "bacterial_leaf_blight")  # with a dry leaf
 
-def _panicle(picture, brush, colour, amount):  # amount: 1 where there is one, [n, 1, 1]
-    "Pictures with the grains of an ear in front."
-    length = brush.draw(70, 95)
-    blade = brush.blade(
-        brush.draw(30, 66),
-        brush.draw(118, 140),
-        brush.draw(-0.35, 0.35),
-        length,
-        brush.draw(-22, 22),
-        brush.draw(6, 9),
-    )
-    along, across, _, _ = blade
-    picture = _mix(
-        picture,
-        (0.52, 0.55, 0.25),
-        (1.3 - across.abs()).clamp(0, 1) * ((along > -0.5) & (along < 1)) * amount,
-    )
-    grains = _nearest(
-        brush,
-        along * 1.25 - 0.25,
-        across,
-        torch.full_like(across, 6.0),
-        length,
-        26,
-        5.0,
-        1.9,
-        2,
-    )
-    picture = _mix(
-        picture, (0.32, 0.26, 0.12), ((1.45 - grains) * 2).clamp(0, 0.7) * amount
-    )
-    return _mix(picture, colour, ((1.05 - grains) * 2.5).clamp(0, 1) * amount)
 
-# %% ../../nbs/backstage/data/leaves.ipynb #4342e928
 def _plants(disease, variety, age, rng):  # a name; row numbers of varieties, days [n]
-    "One picture [3, height, width] of each plant, with a margin around, between 0 and 1."
-    n, height, width = len(age), _HEIGHT + 2 * _MARGIN, _WIDTH + 2 * _MARGIN
-    look = torch.tensor(list(_VARIETIES.values()))[variety]
-    half, lean, bend, veins, reaction = (look[:, k].view(n, 1, 1) for k in range(3, 8))
-    old = ((torch.as_tensor(age) - 45) / 37).float().view(n, 1, 1)
-    front, back = _Brush(n, height, width, rng), _Brush(n, height // 2, width // 2, rng)
-    green = look[:, :3].view(n, 3, 1, 1) * front.draw(0.88, 1.12, 3, 1, 1)
-    green = _mix(green, (0.70, 0.66, 0.20), 0.35 * old * front.draw(0.5, 1.0))
-    severity = front.draw(0.45, 1.1)
-    picture = _mix(
-        front.draw(0.02, 0.16, 3, 1, 1).expand(n, 3, height // 2, width // 2),
-        green,
-        back.draw(0.1, 0.7) - 0.5 * back.y / back.height * back.draw(0, 1),
-    )
-    behind = _mix(green, _ORANGE, severity * 0.45) if disease == "tungro" else green
-    for k in range(22):
-        along, across, wide, cover = back.blade(
-            back.draw(-8, width // 2 + 8),
-            back.draw(60, 85) - k / 2 + 5,
-            back.draw(-1.6, 1.6) * lean,
-            back.draw(40, 90),
-            back.draw(-1.0, 1.0) * bend,
-            half * back.draw(0.15, 0.3),
-        )
-        shade = back.draw(0.3, 0.75) + 0.016 * k + 0.12 * across / half
-        picture = _mix(
-            picture,
-            _mix(behind, (0.74, 0.68, 0.22), back.draw(0, 0.3) ** 2 * 3)
-            * shade[:, None],
-            cover,
-        )
+    "One picture [3, height, width] of each plant, with a margin around, in 0 to 1."
+    n = len(age)
+    height = _HEIGHT + 2 * _MARGIN
+    width = _WIDTH + 2 * _MARGIN
+    front = _Brush(n, height, width, rng)
+    back = _Brush(n, height // 2, width // 2, rng)
+    plants = _grow(disease, variety, age, front)
+    picture = _behind(plants, _soil(plants, front, back), back)
     picture = F.interpolate(picture, (height, width), mode="bilinear")
     for k in range(3):
-        length = front.draw(105, 160) * (0.85 + 0.15 * old)
-        angle = front.draw(-1.5, 1.5) * lean + 0.9 * (front.draw(0, 1) < 0.15)
-        blade = front.blade(
-            front.draw(0.15, 0.85) * width,
-            front.draw(height + 5.0, height + 30.0),
-            angle,
-            length,
-            front.draw(-1.0, 1.0) * bend * 1.6,
-            half * (0.8 + 0.3 * old) * front.draw(0.7, 1.1),
-        )
-        along, across, wide, cover = blade
-        ribs = (
-            1
-            + 0.16 * across / half
-            + veins * torch.sin(across * front.draw(1.3, 1.9))
-            + 0.22 * (1.2 - across.abs()).clamp(0, 1)
-        )
-        colours = (
-            _mix(green, (0.72, 0.68, 0.22), 0.3 * along.clamp(0, 1) * front.draw(0, 1))
-            * (ribs * front.draw(0.85, 1.25))[:, None]
-        )
-        if k:
-            colours = _sicken(
-                colours, disease, front, blade, length, reaction, severity
-            )
-        picture = _mix(picture, colours, cover)
-    if disease in (
-        "dead_heart",
-        "normal",
-        "blast",
-        "bacterial_leaf_blight",
-    ):  # a dry leaf: the shoot in the middle, or any old one
-        there = (front.draw(0, 1) < (1.0 if disease == "dead_heart" else 0.15)).float()
-        length = front.draw(80, 120)
-        along, across, wide, cover = front.blade(
-            front.draw(0.3, 0.7) * width,
-            front.draw(115.0, 140.0),
-            front.draw(-0.3, 0.3),
-            length,
-            front.draw(-9, 9),
-            front.draw(3.0, 5.0) + 0.8 * reaction,
-        )
-        dry = (
-            _mix(
-                _mix(green, _STRAW, (0.35 + severity * 0.6).clamp(0, 1)),
-                _BROWN,
-                (0.75 - along + 0.25 * torch.sin(along * 17)).clamp(0, 0.8),
-            )
-            * (0.95 + 0.2 * torch.sin(across * 1.7))[:, None]
-        )
-        picture = _mix(picture, dry, cover * there)
+        picture = _leaf(plants, picture, front, sick=k > 0)
+    if disease in _DRY:
+        picture = _dry_leaf(plants, picture, front)
     if disease == "bacterial_panicle_blight":
-        picture = _panicle(
-            picture,
-            front,
-            _mix(
-                torch.tensor(_STRAW).view(1, 3, 1, 1),
-                (0.66, 0.50, 0.30),
-                0.3 + 0.3 * reaction,
-            ),
-            front.draw(1, 1),
+        bleached = _mix(
+            _colour(_STRAW), (0.66, 0.50, 0.30), 0.3 + 0.3 * plants.reaction
         )
+        picture = _panicle(picture, front, bleached, front.draw(1, 1))
     if disease == "normal":
-        picture = _panicle(
-            picture, front, (0.62, 0.66, 0.22), (front.draw(0, 1) < 0.3 * old).float()
+        some = (front.draw(0, 1) < 0.3 * plants.old).float()
+        picture = _panicle(picture, front, (0.62, 0.66, 0.22), some)
+    return _photographed(picture, front)
+
+
+def _grow(disease, variety, age, front):
+    "What the plants are like, before they are drawn."
+    look = torch.tensor(list(_VARIETIES.values()))[variety]
+    half, lean, bend, veins, reaction = look[:, 3:, None, None].unbind(1)
+    old = ((torch.as_tensor(age) - 45) / 37).float().view(-1, 1, 1)
+    green = look[:, :3, None, None] * front.draw(0.88, 1.12, 3, 1, 1)
+    green = _mix(green, _YELLOW, 0.35 * old * front.draw(0.5, 1.0))
+    severity = front.draw(0.45, 1.1)
+    return _Plants(disease, green, severity, old, half, lean, bend, veins, reaction)
+
+
+def _soil(plants, front, back):
+    "Dark ground, with a veil of green that is thicker above."
+    soil = front.draw(0.02, 0.16, 3, 1, 1).expand(-1, 3, back.height, back.width)
+    veil = back.draw(0.1, 0.7)
+    veil = veil - 0.5 * back.y / back.height * back.draw(0, 1)
+    return _mix(soil, plants.green, veil)
+
+
+def _behind(plants, picture, back):
+    "Many thin blades, the later ones in front of the others and brighter."
+    green = plants.green
+    if plants.disease == "tungro":
+        green = _mix(green, _ORANGE, plants.severity * 0.45)
+    for k in range(22):
+        blade = back.blade(
+            x=back.draw(-8, back.width + 8),
+            y=back.draw(60, 85) - k / 2 + 5,
+            angle=back.draw(-1.6, 1.6) * plants.lean,
+            length=back.draw(40, 90),
+            bend=back.draw(-1.0, 1.0) * plants.bend,
+            half=plants.half * back.draw(0.15, 0.3),
         )
+        shade = back.draw(0.3, 0.75) + 0.016 * k + 0.12 * blade.across / plants.half
+        colours = _mix(green, _DULL, back.draw(0, 0.3) ** 2 * 3)
+        picture = _mix(picture, colours * shade[:, None], blade.cover)
+    return picture
+
+
+def _leaf(plants, picture, front, sick):
+    "A leaf in front of the picture, healthy or with the marks of the disease."
+    length = front.draw(105, 160) * (0.85 + 0.15 * plants.old)
+    angle = front.draw(-1.5, 1.5) * plants.lean
+    angle = angle + 0.9 * (front.draw(0, 1) < 0.15)  # a few lie across
+    blade = front.blade(
+        x=front.draw(0.15, 0.85) * front.width,
+        y=front.draw(front.height + 5.0, front.height + 30.0),
+        angle=angle,
+        length=length,
+        bend=front.draw(-1.0, 1.0) * plants.bend * 1.6,
+        half=plants.half * (0.8 + 0.3 * plants.old) * front.draw(0.7, 1.1),
+    )
+    across = blade.across
+    ribs = (
+        1
+        + 0.16 * across / plants.half
+        + plants.veins * torch.sin(across * front.draw(1.3, 1.9))
+        + 0.22 * (1.2 - across.abs()).clamp(0, 1)
+    )
+    ripeness = 0.3 * blade.along.clamp(0, 1) * front.draw(0, 1)
+    brightness = ribs * front.draw(0.85, 1.25)
+    colours = _mix(plants.green, _RIPE, ripeness) * brightness[:, None]
+    if sick:
+        colours = _sicken(colours, plants, front, blade, length)
+    return _mix(picture, colours, blade.cover)
+
+
+def _dry_leaf(plants, picture, front):
+    "A dry leaf: with dead heart the shoot in the middle, else any old one, seldom."
+    often = 1.0 if plants.disease == "dead_heart" else 0.15
+    there = (front.draw(0, 1) < often).float()
+    length = front.draw(80, 120)
+    blade = front.blade(
+        x=front.draw(0.3, 0.7) * front.width,
+        y=front.draw(115.0, 140.0),
+        angle=front.draw(-0.3, 0.3),
+        length=length,
+        bend=front.draw(-9, 9),
+        half=front.draw(3.0, 5.0) + 0.8 * plants.reaction,
+    )
+    straw = _mix(plants.green, _STRAW, (0.35 + plants.severity * 0.6).clamp(0, 1))
+    brown = 0.75 - blade.along + 0.25 * torch.sin(blade.along * 17)
+    dry = _mix(straw, _BROWN, brown.clamp(0, 0.8))
+    ribs = 0.95 + 0.2 * torch.sin(blade.across * 1.7)
+    return _mix(picture, dry * ribs[:, None], blade.cover * there)
+
+
+def _panicle(picture, front, colour, amount):  # amount: 1 where there is one, [n, 1, 1]
+    "Pictures with the grains of an ear in front."
+    length = front.draw(70, 95)
+    stem = front.blade(
+        x=front.draw(30, 66),
+        y=front.draw(118, 140),
+        angle=front.draw(-0.35, 0.35),
+        length=length,
+        bend=front.draw(-22, 22),
+        half=front.draw(6, 9),
+    )
+    inside = (stem.along > -0.5) & (stem.along < 1)
+    line = (1.3 - stem.across.abs()).clamp(0, 1) * inside
+    picture = _mix(picture, (0.52, 0.55, 0.25), line * amount)
+    ear = stem._replace(
+        along=stem.along * 1.25 - 0.25, wide=torch.full_like(stem.across, 6.0)
+    )
+    grains = _nearest(front, ear, length, count=26, a=5.0, b=1.9, ellipse=True)
+    rim = ((1.45 - grains) * 2).clamp(0, 0.7)
+    picture = _mix(picture, (0.32, 0.26, 0.12), rim * amount)
+    return _mix(picture, colour, ((1.05 - grains) * 2.5).clamp(0, 1) * amount)
+
+
+def _photographed(picture, front):
+    "The picture in uneven, slightly coloured light, more or less sharp."
     light = (
         front.draw(0.85, 1.4)
-        + front.draw(-0.2, 0.2) * (front.x / width - 0.5)
-        + front.draw(-0.2, 0.2) * (front.y / height - 0.5)
+        + front.draw(-0.2, 0.2) * (front.x / front.width - 0.5)
+        + front.draw(-0.2, 0.2) * (front.y / front.height - 0.5)
     )
     picture = picture * light[:, None] * front.draw(0.92, 1.08, 3, 1, 1)
-    return _mix(
-        picture,
-        F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False),
-        front.draw(0, 1),
-    ).clamp_(0, 1)
+    blurred = F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
+    return _mix(picture, blurred, front.draw(0, 1)).clamp_(0, 1)
 
-# %% ../../nbs/backstage/data/leaves.ipynb #9a78eafc
+# %% ../../nbs/backstage/data/leaves.ipynb #a24e7677
 def _plan(total, rng):  # pictures
     "Disease, variety, age and plant of each picture, by disease."
-    counts, rows, plant = (
-        np.diff(np.round(total * np.cumsum([0, *_SHARES.values()])).astype(int)),
-        [],
-        0,
-    )
-    for disease, count in zip(_SHARES, counts):
-        for plant, frames in enumerate(
-            rng.choice([1] * 18 + [2, 3, 4], count), start=plant + 1
-        ):  # more plants than it takes
-            row = (
-                disease,
-                rng.choice(
-                    len(_VARIETIES),
-                    p=[0.28, 0.08, 0.08, 0.06, 0.12, 0.07, 0.13, 0.05, 0.05, 0.08],
-                ),
-                rng.choice([45, 50, 55, 60, 65, 68, 70, 75, 80]),
-                plant,
-            )
-            rows += [row] * min(frames, count)
-            count -= min(frames, count)
+    ends = np.round(total * np.cumsum([0, *_SHARES.values()])).astype(int)
+    rows = []
+    plant = 0
+    for disease, left in zip(_SHARES, np.diff(ends)):
+        # as many plants as pictures: more than it takes, and the last have no picture
+        for frames in rng.choice([1] * 18 + [2, 3, 4], left):
+            plant += 1
+            variety = rng.choice(len(_VARIETIES), p=_VARIETY_SHARES)
+            age = rng.choice(_AGES)
+            count = min(frames, left)
+            rows += [(disease, variety, age, plant)] * count
+            left -= count
     return pd.DataFrame(rows, columns=["label", "variety", "age", "plant"])
 
-
+# %% ../../nbs/backstage/data/leaves.ipynb #722f71a8
 @_one_thread()
 def render_paddy(
     folder,  # to be made; `FileExistsError` if it is there
     seed: int = 0,  # of everything drawn
-    train: int = 600,
-    test: int = 100,  # pictures for training, for the submission
-) -> pd.DataFrame:  # a row a picture: image_id, set ('train' or 'test'), label, variety, age (days), plant
-    "Rendered leaves in the layout of the competition paddy-disease-classification, with `plants.csv` beside; the folder appears when it is whole."
-    folder, rng, brush = (
-        Path(folder),
-        np.random.default_rng(seed),
-        torch.Generator().manual_seed(seed),
-    )
+    train: int = 600,  # pictures for training
+    test: int = 100,  # pictures for the submission
+) -> pd.DataFrame:  # a row a picture: image_id, set, label, variety, age (days), plant
+    "Leaves in the layout of the competition, and `plants.csv`; whole or not at all."
+    folder = Path(folder)
     if folder.exists():
         raise FileExistsError(
             f"{folder} is there already. Delete it, or give another folder."
         )
-    parts = [
-        _plan(count, rng).assign(
-            set=name, image_id=[f"{first + k}.jpg" for k in rng.permutation(count)]
-        )
-        for name, count, first in (("train", train, 100_001), ("test", test, 200_001))
-    ]
-    parts[1]["plant"] += parts[0].plant.max() if train else 0
-    table = pd.concat(parts, ignore_index=True).astype(
-        dict.fromkeys(["variety", "age", "plant"], int)
-    )
+    table = _plan_of_both(train, test, np.random.default_rng(seed))
+    rng = torch.Generator().manual_seed(seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         whole = Path(temporary) / folder.name
-        for name in (
-            "test_images",
-            *(f"train_images/{disease}" for disease in _SHARES),
-        ):
-            (whole / name).mkdir(parents=True)
+        (whole / "test_images").mkdir(parents=True)
+        for disease in _SHARES:
+            (whole / "train_images" / disease).mkdir(parents=True)
         for disease, rows in table.groupby("label"):
-            plants = rows.drop_duplicates("plant")
-            pictures = _plants(
-                disease, plants.variety.tolist(), plants.age.tolist(), brush
-            )
-            corners = torch.randint(
-                0, 2 * _MARGIN, (len(rows), 2), generator=brush
-            ).tolist()
-            frames = torch.stack(
-                [
-                    pictures[k, :, y : y + _HEIGHT, x : x + _WIDTH]
-                    for k, (y, x) in zip(plants.plant.searchsorted(rows.plant), corners)
-                ]
-            )
-            frames = frames * (
-                0.94 + 0.12 * torch.rand(len(rows), 3, 1, 1, generator=brush)
-            ) + 0.03 * torch.randn(frames.shape, generator=brush)
-            for row, frame in zip(
-                rows.itertuples(),
-                (frames.clamp_(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy(),
-            ):
-                Image.fromarray(frame).save(
-                    whole
-                    / (
-                        f"train_images/{disease}"
-                        if row.set == "train"
-                        else "test_images"
-                    )
-                    / row.image_id,
-                    quality=90,
-                )
+            _save_pictures(whole, disease, rows, rng)
         table["variety"] = np.array(list(_VARIETIES))[table.variety]
-        table = table[
-            ["image_id", "set", "label", "variety", "age", "plant"]
-        ].sort_values(
-            ["set", "label", "variety", "age", "image_id"],
-            ascending=[False, True, True, True, True],
-            ignore_index=True,
-        )
-        table[table.set == "train"].drop(columns=["set", "plant"]).to_csv(
-            whole / "train.csv", index=False
-        )
-        table[table.set == "test"][["image_id"]].sort_values("image_id").assign(
-            label=""
-        ).to_csv(whole / "sample_submission.csv", index=False)
-        table[["image_id", "plant"]].to_csv(whole / "plants.csv", index=False)
+        table = _write_tables(whole, table)
         whole.replace(folder)
     return table
 
-# %% ../../nbs/backstage/data/leaves.ipynb #2a2cd9b1
-def _pattern(
-    kind, x, y, draw
-):  # one of 10; coordinates (pixels, from a point near the middle); random numbers [n, 1, 1]
-    "How much each pixel belongs to the figure, not to the ground: [n, size, size], 0 to 1."
-    period, turn = draw(7, 20), draw(0, 6.3)
-    wave = lambda place: 0.5 + 0.5 * torch.sin(place * (6.283 / period) + turn)
-    cell = lambda place: (
-        torch.remainder(place + turn * 5, period * 1.4) / (period * 1.4) - 0.5
-    )  # -.5 to .5 within a cell
-    cx, cy, sharp = cell(x), cell(y), lambda value: (value * period).clamp(0, 1)
-    if kind == 0:
-        return wave(x)  # upright stripes
-    if kind == 1:
-        return wave(y)  # lying ones
-    if kind == 2:
-        return wave((x + y * (turn - 3.15).sign()) * 0.7)  # slanting ones
-    if kind == 3:
-        return ((wave(x) - 0.5) * (wave(y) - 0.5) > 0).float()  # checks
-    if kind == 4:
-        return sharp(0.3 - (cx * cx + cy * cy).sqrt())  # dots
-    if kind == 5:
-        return sharp(0.13 - ((cx * cx + cy * cy).sqrt() - 0.3).abs())  # circles
-    if kind == 6:
-        return wave((x * x + y * y).sqrt())  # rings
-    if kind == 7:
-        return sharp(0.42 - cx.abs() * 2.4 - cy.abs())  # spindles
-    if kind == 8:
-        return sharp(0.1 - torch.minimum(cx.abs(), cy.abs())) * (
-            torch.maximum(cx.abs(), cy.abs()) < 0.38
-        )  # crosses
-    return wave(y + (cx.abs() - 0.25) * period * 1.6)  # zigzags
+
+def _plan_of_both(train, test, rng):
+    "Both plans below each other, with names for the pictures: plants are never shared."
+    train_plan = _named(_plan(train, rng), "train", 100_001, rng)
+    test_plan = _named(_plan(test, rng), "test", 200_001, rng)
+    if train:
+        test_plan["plant"] += train_plan.plant.max()
+    table = pd.concat([train_plan, test_plan], ignore_index=True)
+    return table.astype({"variety": int, "age": int, "plant": int})
 
 
+def _named(plan, name, first, rng):
+    "A plan with the names of set and pictures; the numbers do not follow the diseases."
+    image_id = [f"{first + k}.jpg" for k in rng.permutation(len(plan))]
+    return plan.assign(set=name, image_id=image_id)
+
+
+def _save_pictures(folder, disease, rows, rng):
+    "Draw each plant of a disease, and save its frames."
+    plants = rows.drop_duplicates("plant")
+    drawn = _plants(disease, plants.variety.tolist(), plants.age.tolist(), rng)
+    corners = torch.randint(0, 2 * _MARGIN, (len(rows), 2), generator=rng).tolist()
+    frames = []
+    for k, (y, x) in zip(plants.plant.searchsorted(rows.plant), corners):
+        frames.append(drawn[k, :, y : y + _HEIGHT, x : x + _WIDTH])
+    frames = torch.stack(frames)
+    light = 0.94 + 0.12 * torch.rand(len(rows), 3, 1, 1, generator=rng)
+    noise = 0.03 * torch.randn(frames.shape, generator=rng)
+    frames = ((frames * light + noise).clamp_(0, 1) * 255).byte()
+    for row, frame in zip(rows.itertuples(), frames.permute(0, 2, 3, 1).numpy()):
+        where = f"train_images/{disease}" if row.set == "train" else "test_images"
+        Image.fromarray(frame).save(folder / where / row.image_id, quality=90)
+
+
+def _write_tables(folder, table):
+    "The competition's two tables, and the plants; all of it in one table."
+    table = table[["image_id", "set", "label", "variety", "age", "plant"]]
+    table = table.sort_values(
+        ["set", "label", "variety", "age", "image_id"],
+        ascending=[False, True, True, True, True],
+        ignore_index=True,
+    )
+    train = table[table.set == "train"].drop(columns=["set", "plant"])
+    train.to_csv(folder / "train.csv", index=False)
+    test = table[table.set == "test"][["image_id"]].sort_values("image_id")
+    test.assign(label="").to_csv(folder / "sample_submission.csv", index=False)
+    table[["image_id", "plant"]].to_csv(folder / "plants.csv", index=False)
+    return table
+
+# %% ../../nbs/backstage/data/leaves.ipynb #1d063826
+class _Grid:
+    "Coordinates of a pattern in n pictures, in waves or in cells."
+
+    def __init__(self, x, y, period, turn):  # pixels from near the middle; radians
+        self.x = x
+        self.y = y
+        self.period = period
+        self.turn = turn
+
+    def wave(self, place):
+        "From 0 to 1 and back, once a period."
+        return 0.5 + 0.5 * torch.sin(place * (6.283 / self.period) + self.turn)
+
+    def cells(self):
+        "Coordinates within a cell, from -.5 to .5, in both directions."
+        side = self.period * 1.4
+        shift = self.turn * 5
+        across = torch.remainder(self.x + shift, side) / side - 0.5
+        down = torch.remainder(self.y + shift, side) / side - 0.5
+        return across, down
+
+    def sharp(self, depth):
+        "1 where the depth is positive, with an edge of about a pixel."
+        return (depth * self.period).clamp(0, 1)
+
+
+def _upright_stripes(grid):
+    return grid.wave(grid.x)
+
+
+def _lying_stripes(grid):
+    return grid.wave(grid.y)
+
+
+def _slanting_stripes(grid):
+    slope = (grid.turn - 3.15).sign()
+    return grid.wave((grid.x + grid.y * slope) * 0.7)
+
+
+def _checks(grid):
+    return ((grid.wave(grid.x) - 0.5) * (grid.wave(grid.y) - 0.5) > 0).float()
+
+
+def _dots(grid):
+    across, down = grid.cells()
+    return grid.sharp(0.3 - (across * across + down * down).sqrt())
+
+
+def _circles(grid):
+    across, down = grid.cells()
+    return grid.sharp(0.13 - ((across * across + down * down).sqrt() - 0.3).abs())
+
+
+def _rings(grid):
+    return grid.wave((grid.x * grid.x + grid.y * grid.y).sqrt())
+
+
+def _spindles(grid):
+    across, down = grid.cells()
+    return grid.sharp(0.42 - across.abs() * 2.4 - down.abs())
+
+
+def _crosses(grid):
+    across, down = grid.cells()
+    arms = grid.sharp(0.1 - torch.minimum(across.abs(), down.abs()))
+    return arms * (torch.maximum(across.abs(), down.abs()) < 0.38)
+
+
+def _zigzags(grid):
+    across, _ = grid.cells()
+    return grid.wave(grid.y + (across.abs() - 0.25) * grid.period * 1.6)
+
+
+_PATTERNS = (
+    _upright_stripes,
+    _lying_stripes,
+    _slanting_stripes,
+    _checks,
+    _dots,
+    _circles,
+    _rings,
+    _spindles,
+    _crosses,
+    _zigzags,
+)
+
+# %% ../../nbs/backstage/data/leaves.ipynb #c2c99b72
 @_one_thread()
 def textures(
     n: int,  # pictures
     size: int = 64,  # height and width, in pixels
     seed: int = 0,  # of everything drawn
-) -> tuple:  # uint8 [n, 3, size, size], kind of each, int64 [n], 0 to 19: pattern, 10 more for cold colours
+) -> tuple:  # uint8 [n, 3, size, size]; kind of each, int64 [n]: pattern, cold: + 10
     "Rendered textures of 20 kinds in random colours, places and light."
     rng = torch.Generator().manual_seed(seed)
-    kinds, pictures = (
-        torch.arange(n) * 20 // max(n, 1),
-        torch.empty(n, 3, size, size, dtype=torch.uint8),
-    )
+    kinds = torch.arange(n) * 20 // max(n, 1)
+    pictures = torch.empty(n, 3, size, size, dtype=torch.uint8)
     for kind in range(20):
-        brush = _Brush(int((kinds == kind).sum()), size, size, rng)
-        tilt, scale = brush.draw(-0.2, 0.2), 64 / size
-        x, y = (
-            (brush.x - size * brush.draw(0.35, 0.65)) * scale,
-            (brush.y - size * brush.draw(0.35, 0.65)) * scale,
-        )
-        figure = _pattern(
-            kind % 10,
-            x * torch.cos(tilt) - y * torch.sin(tilt),
-            x * torch.sin(tilt) + y * torch.cos(tilt),
-            brush.draw,
-        )
-        strong, middle, weak = (
-            brush.draw(0.5, 1, 1, 1),
-            brush.draw(0.1, 0.8, 1, 1),
-            brush.draw(0, 0.3, 1, 1),
-        )
-        colour = torch.stack(
-            [strong, middle * strong, weak] if kind < 10 else [weak, strong, middle], 1
-        )
-        ground = torch.where(
-            brush.draw(0, 1, 1, 1, 1) < 0.5,
-            brush.draw(0, 0.4, 3, 1, 1),
-            brush.draw(0.7, 1, 3, 1, 1),
-        ) + F.interpolate(
-            brush.draw(-0.15, 0.15, 3, 6, 6), (size, size), mode="bilinear"
-        )
-        picture = _mix(
-            ground, colour, figure * brush.draw(0.75, 1)
-        ) + 0.06 * torch.randn(brush.n, 1, size, size, generator=rng)
-        pictures[kinds == kind] = (picture.clamp_(0, 1) * 255).byte()
+        count = int((kinds == kind).sum())
+        brush = _Brush(count, size, size, rng)
+        pictures[kinds == kind] = _texture(brush, _PATTERNS[kind % 10], cold=kind >= 10)
     order = torch.randperm(n, generator=rng)
     return pictures[order], kinds[order]
+
+
+def _texture(brush, pattern, cold):
+    "Pictures of one kind: uint8 [n, 3, size, size]."
+    size = brush.width
+    figure = pattern(_tilted_grid(brush))
+    strong = brush.draw(0.5, 1, 1, 1)
+    middle = brush.draw(0.1, 0.8, 1, 1)
+    weak = brush.draw(0, 0.3, 1, 1)
+    if cold:
+        colour = torch.stack([weak, strong, middle], 1)
+    else:
+        colour = torch.stack([strong, middle * strong, weak], 1)
+    dark = brush.draw(0, 1, 1, 1, 1) < 0.5
+    dark_ground = brush.draw(0, 0.4, 3, 1, 1)
+    light_ground = brush.draw(0.7, 1, 3, 1, 1)
+    clouds = brush.draw(-0.15, 0.15, 3, 6, 6)
+    ground = torch.where(dark, dark_ground, light_ground)
+    ground = ground + F.interpolate(clouds, (size, size), mode="bilinear")
+    picture = _mix(ground, colour, figure * brush.draw(0.75, 1))
+    noise = torch.randn(brush.n, 1, size, size, generator=brush.rng)
+    return ((picture + 0.06 * noise).clamp_(0, 1) * 255).byte()
+
+
+def _tilted_grid(brush):
+    "A grid around a point near the middle; patterns are as coarse at any size."
+    size = brush.width
+    tilt = brush.draw(-0.2, 0.2)
+    scale = 64 / size
+    x = (brush.x - size * brush.draw(0.35, 0.65)) * scale
+    y = (brush.y - size * brush.draw(0.35, 0.65)) * scale
+    cosine = torch.cos(tilt)
+    sine = torch.sin(tilt)
+    period = brush.draw(7, 20)
+    turn = brush.draw(0, 6.3)
+    return _Grid(x * cosine - y * sine, x * sine + y * cosine, period, turn)
