@@ -498,32 +498,27 @@ def test_zoom_shift_and_light():
 # --- fine-tuning
 
 
-def test_fine_tune_first_the_head_then_all(rice, monkeypatch):
-    import helpers.vision
-
+def test_fine_tune_first_the_head_then_all(rice):
     calls = []
-    real = fit
 
-    def spy(net, batches, optimizer, epochs, *args, **kwargs):
-        calls.append(
-            (net.frozen, epochs, [group["lr_scale"] for group in optimizer.param_groups], kwargs)
-        )
-        return real(net, batches, optimizer, epochs, *args)
+    def spy(net, batches, optimizer, epochs, **options):
+        scales = [group["lr_scale"] for group in optimizer.param_groups]
+        calls.append((net.frozen, epochs, scales))
+        return fit(net, batches, optimizer, epochs, **options)
 
-    monkeypatch.setattr(helpers.vision, "fit", spy)
     torch.manual_seed(0)
     net = net_of("test_resnet")
     batches = PictureBatches(*rice, 8, net.size, shuffle=True, seed=0)
-    history = fine_tune(net, batches, 2, slice(1e-5, 1e-3), valid=batches, accum=16)
-    assert [call[:2] for call in calls] == [(True, 1), (False, 2)]
-    assert all(call[2] == pytest.approx([0.01, 0.1, 1]) for call in calls)
-    assert calls[0][3] == dict(accum=16)
+    history = fine_tune(net, batches, 2, slice(1e-5, 1e-3), valid=batches, fit=spy)
+    assert [(frozen, epochs) for frozen, epochs, _ in calls] == [(True, 1), (False, 2)]
+    for _, _, scales in calls:
+        assert scales == pytest.approx([0.01, 0.1, 1])
     assert len(history.losses) == len(history.rates) == 9
     assert len(history.valid) == 3
     assert not net.frozen
-    assert max(history.rates[:3]) == pytest.approx(1e-5, rel=0.3) and max(
-        history.rates[3:]
-    ) == pytest.approx(0.5e-5, rel=0.3)  # the first group's
+    # the first group's
+    assert max(history.rates[:3]) == pytest.approx(1e-5, rel=0.3)
+    assert max(history.rates[3:]) == pytest.approx(0.5e-5, rel=0.3)
 
 
 def test_fine_tune_stopped_in_the_frozen_epoch(rice):
