@@ -75,16 +75,16 @@ def nan_only(weights, gradients, scale, lr):
     return weights - lr * gradients.float() / scale, scale
 
 
-def shares(at_a_time=lambda n, bs, accum, devices: bs // (accum * devices), updates=None):
-    def shared_out(n, bs, accum, devices):
-        count = updates(n, bs, accum, devices) if updates else -(-n // bs)
-        return at_a_time(n, bs, accum, devices), count
+def shares(at_a_time=lambda n, bs, parts, devices: bs // (parts * devices), updates=None):
+    def shared_out(n, bs, parts, devices):
+        count = updates(n, bs, parts, devices) if updates else -(-n // bs)
+        return at_a_time(n, bs, parts, devices), count
 
     return shared_out
 
 
-def exchanged(n, bs, accum, devices):
-    return shares()(n, bs, accum, devices)[::-1]
+def exchanged(n, bs, parts, devices):
+    return shares()(n, bs, parts, devices)[::-1]
 
 
 WRONG = {
@@ -120,18 +120,18 @@ WRONG = {
     ],
     "15-shares": [
         (exchanged, "exchanged"),
-        (shares(lambda n, bs, accum, devices: bs // accum), "not to devices"),
-        (shares(lambda n, bs, accum, devices: bs // devices), "not to parts"),
-        (shares(lambda n, bs, accum, devices: bs), "whole update"),
-        (shares(lambda n, bs, accum, devices: n // (accum * devices)), "rows go through"),
-        (shares(updates=lambda n, bs, accum, devices: n // bs), "Round up"),
-        (shares(updates=lambda n, bs, accum, devices: n // bs + 1), "comes out even"),
-        (shares(updates=lambda n, bs, accum, devices: -(-n // (bs * devices))), "fewer updates"),
+        (shares(lambda n, bs, parts, devices: bs // parts), "not to devices"),
+        (shares(lambda n, bs, parts, devices: bs // devices), "not to parts"),
+        (shares(lambda n, bs, parts, devices: bs), "whole update"),
+        (shares(lambda n, bs, parts, devices: n // (parts * devices)), "rows go through"),
+        (shares(updates=lambda n, bs, parts, devices: n // bs), "Round up"),
+        (shares(updates=lambda n, bs, parts, devices: n // bs + 1), "comes out even"),
+        (shares(updates=lambda n, bs, parts, devices: -(-n // (bs * devices))), "fewer updates"),
         (
-            shares(updates=lambda n, bs, accum, devices: -(-n // (bs // (accum * devices)))),
+            shares(updates=lambda n, bs, parts, devices: -(-n // (bs // (parts * devices)))),
             "how many times",
         ),
-        (shares(updates=lambda n, bs, accum, devices: n / bs), "updates; yours is"),
-        (lambda n, bs, accum, devices: bs // (accum * devices), "two numbers"),
+        (shares(updates=lambda n, bs, parts, devices: n / bs), "updates; yours is"),
+        (lambda n, bs, parts, devices: bs // (parts * devices), "two numbers"),
     ],
 }

@@ -105,7 +105,7 @@ def allocated(step):
 
 
 def check_peak(name, size, n):
-    """The peak of a forward and a backward pass, as the allocator of the CPU has it: within a tenth.
+    """The peak of a step without the update, as the CPU's allocator has it: within a tenth.
 
     Convolutions on the CPU take scratch memory that depends on the weights alone: enough
     pictures, and it is small.
@@ -146,7 +146,8 @@ def test_a_module_of_ones_own():
     )
     for kind, nbytes in counted.items():
         assert predicted[kind] == pytest.approx(nbytes, rel=0.01, abs=100), kind
-    assert model[0].weight.device.type == "cpu" and predicted["gradients"] < predicted["parameters"]
+    assert model[0].weight.device.type == "cpu"
+    assert predicted["gradients"] < predicted["parameters"]
 
 
 def test_what_moves_the_prediction():
@@ -213,7 +214,8 @@ def test_the_notes_large_models():
 
 
 def test_fits_leaves_a_tenth():
-    assert Plan({"parameters": 14e9}, 16e9).fits and not Plan({"parameters": 14.2e9}, 16e9).fits
+    assert Plan({"parameters": 14e9}, 16e9).fits
+    assert not Plan({"parameters": 14.2e9}, 16e9).fits
     assert "does not fit in 16 GB" in repr(Plan({"parameters": 14.2e9}, 16e9))
 
 
@@ -240,7 +242,8 @@ def test_peak_is_none_without_cuda():
     with Peak() as peak:
         torch.ones(10)
     if not torch.cuda.is_available():
-        assert peak.allocated is None and peak.reserved is None
+        assert peak.allocated is None
+        assert peak.reserved is None
 
 
 # --- out of memory
@@ -283,7 +286,8 @@ def test_rescue_frees_and_advises(error):
     assert len(kept) == 2 and all(reference() is None for reference in kept), (
         "nothing of the failed run is left"
     )
-    assert caught.value.__cause__ is None and caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
     assert rescue(lambda: 7) == 7
 
 
@@ -305,7 +309,8 @@ def test_without_rescue_the_error_holds_everything():
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes") as caught:
         rescue(run_out, [], RuntimeError("shapes do not match"))
-    assert not isinstance(caught.value, OutOfMemory) and not is_out_of_memory(caught.value)
+    assert not isinstance(caught.value, OutOfMemory)
+    assert not is_out_of_memory(caught.value)
     with pytest.raises(KeyError):
         rescue({}.__getitem__, "x")
 

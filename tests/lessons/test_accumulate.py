@@ -1,4 +1,4 @@
-"Accumulation: an update is the mean over its own rows, in `fit`, in half precision, and on two devices."
+"Accumulation: an update is the mean over its own rows, in half precision and on devices too."
 
 import copy
 import sys
@@ -199,9 +199,7 @@ class WithScaler:
 def on(accelerator, group=64, bs=24, epochs=3, make=OPTIMIZERS["torch SGD"], **kwargs):
     model = net()
     optimizer = make(list(model.parameters()))
-    history = fit_on(
-        accelerator, model, batches_of(bs), optimizer, epochs, rows=group, **kwargs
-    )
+    history = fit_on(accelerator, model, batches_of(bs), optimizer, epochs, rows=group, **kwargs)
     return model, history
 
 

@@ -58,12 +58,11 @@ def pictures():
 def test_predict_gives_probabilities_in_evaluation_mode(net, pictures):
     net.train()
     found = predict(net, pictures)
-    assert net.training and net.layers[1].training
-    assert (
-        found.shape == (11, 3)
-        and torch.allclose(found.sum(1), torch.ones(11))
-        and not found.requires_grad
-    )
+    assert net.training
+    assert net.layers[1].training
+    assert found.shape == (11, 3)
+    assert torch.allclose(found.sum(1), torch.ones(11))
+    assert not found.requires_grad
     assert torch.allclose(found, predict(net, pictures, bs=4), atol=1e-6)
     x = torch.nn.functional.interpolate(
         pictures.float() / 255, (8, 8), mode="bilinear", antialias=True
@@ -79,11 +78,9 @@ def test_predict_gives_probabilities_in_evaluation_mode(net, pictures):
 
 def test_views_follow_their_seed(net, pictures):
     first, again, other = [predict(net, pictures, augment=True, seed=seed) for seed in (1, 1, 2)]
-    assert (
-        torch.equal(first, again)
-        and not torch.allclose(first, other)
-        and not torch.allclose(first, predict(net, pictures))
-    )
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+    assert not torch.allclose(first, predict(net, pictures))
 
 
 def test_tta_is_the_blend_of_views(net, pictures):
@@ -143,9 +140,8 @@ def test_average_does_not_depend_on_the_order():
         for seed in range(7)
     ]  # float32 would add up exactly in any order
     mean = average_probabilities(tables)
-    assert mean.dtype == torch.float64 and torch.allclose(
-        mean, torch.stack(tables).mean(0), atol=1e-12
-    )
+    assert mean.dtype == torch.float64
+    assert torch.allclose(mean, torch.stack(tables).mean(0), atol=1e-12)
     for seed in range(5):
         order = torch.randperm(7, generator=torch.Generator().manual_seed(seed)).tolist()
         assert torch.equal(average_probabilities([tables[n] for n in order]), mean)
@@ -208,12 +204,10 @@ def test_folds_keep_groups_together():
     for seed in range(3):
         fold = folds(y, groups, 5, seed)
         assert all(len(set(fold[groups == group])) == 1 for group in range(60))
-        assert (
-            set(fold) == set(range(5)) and np.bincount(fold).max() < 1.6 * np.bincount(fold).min()
-        )
-    assert (folds(y, groups, seed=1) == folds(y, groups, seed=1)).all() and (
-        folds(y, groups, seed=1) != folds(y, groups, seed=2)
-    ).any()
+        assert set(fold) == set(range(5))
+        assert np.bincount(fold).max() < 1.6 * np.bincount(fold).min()
+    assert (folds(y, groups, seed=1) == folds(y, groups, seed=1)).all()
+    assert (folds(y, groups, seed=1) != folds(y, groups, seed=2)).any()
 
 
 def test_folds_without_groups_are_stratified():
@@ -235,7 +229,9 @@ def test_folds_refuse():
 def test_together_follows_chains():
     assert merge_groups([0, 0, 1, 2, 3]).tolist() == [0, 0, 1, 2, 3]
     merged = merge_groups([0, 0, 1, 2, 3, 4], ["a", "b", "b", "c", "c", "d"])
-    assert merged[0] == merged[1] == merged[2] and merged[3] == merged[4] and len(set(merged)) == 3
+    assert merged[0] == merged[1] == merged[2]
+    assert merged[3] == merged[4]
+    assert len(set(merged)) == 3
     with pytest.raises(ValueError, match="5, 4"):
         merge_groups([0] * 5, [0] * 4)
     with pytest.raises(ValueError, match="no rows"):
@@ -253,14 +249,11 @@ def test_interval_draws_groups():
     naive = bootstrap_interval(np.repeat(right, 10))
     assert naive[2] - naive[1] < 0.45 * (tenfold[2] - tenfold[1])
     p = right.mean()
-    assert alone[0] == p and (alone[2] - alone[1]) == pytest.approx(
-        2 * 1.96 * np.sqrt(p * (1 - p) / 80), rel=0.12
-    )
-    assert (
-        bootstrap_interval(right, level=0.5)[1] > alone[1]
-        and bootstrap_interval(right, seed=1) != alone
-        and bootstrap_interval(right) == alone
-    )
+    assert alone[0] == p
+    assert (alone[2] - alone[1]) == pytest.approx(2 * 1.96 * np.sqrt(p * (1 - p) / 80), rel=0.12)
+    assert bootstrap_interval(right, level=0.5)[1] > alone[1]
+    assert bootstrap_interval(right, seed=1) != alone
+    assert bootstrap_interval(right) == alone
     low, high = bootstrap_interval(np.array([0.0, 0, 1, -1]))[1:]
     assert low < 0 < high
     uneven = bootstrap_interval(np.array([1.0] * 9 + [0.0]), [0] * 9 + [1])
@@ -271,7 +264,7 @@ def test_interval_draws_groups():
 
 
 def test_interval_covers():
-    "In 200 made-up studies of 40 groups with common chances, about 95 % of the intervals hold the true score."
+    "In 200 made-up studies of 40 groups, about 95 % of the intervals hold the true score."
     generator, inside = np.random.default_rng(1), 0
     for study in range(200):
         chance = generator.beta(4, 1, 40)
@@ -328,13 +321,12 @@ def test_submission_in_the_order_of_the_sample(whole, tmp_path):
     table = submission(whole, answers, tmp_path / "submission.csv")
     assert (
         (tmp_path / "submission.csv").read_text()
-        == "image_id,label\n200001.jpg,blast\n200002.jpg,normal\n200003.jpg,blast\n200004.jpg,tungro\n200005.jpg,normal\n"
+        == "image_id,label\n200001.jpg,blast\n200002.jpg,normal\n200003.jpg,blast\n"
+        "200004.jpg,tungro\n200005.jpg,normal\n"
     )
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "submission.csv"), table)
-    assert (
-        submission_faults(table, whole.sample) == []
-        and submission_faults(table[::-1], whole.sample) == []
-    )
+    assert submission_faults(table, whole.sample) == []
+    assert submission_faults(table[::-1], whole.sample) == []
     assert [path.name for path in tmp_path.iterdir()] == ["submission.csv"]
 
 
@@ -377,7 +369,8 @@ def test_submission_is_never_half_written(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(pd.DataFrame, "to_csv", breaks)
     with pytest.raises(OSError, match="disk full"):
         submission(whole, torch.eye(3)[[0, 0, 0, 0, 0]], path)
-    assert path.read_text() == "the one from yesterday" and len(list(tmp_path.iterdir())) == 1
+    assert path.read_text() == "the one from yesterday"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_every_fault_is_named(rice):

@@ -65,10 +65,8 @@ def test_loss_and_gradient_are_those_of_torch(targets, values, outputs):
         torch.autograd.grad(loss, outputs, retain_graph=True)[0]
         for loss in (targets(outputs, y), theirs)
     ]
-    assert (
-        abs(targets(outputs, y) - theirs).item() < 1e-12
-        and (gradients[0] - gradients[1]).abs().max() < 1e-12
-    )
+    assert abs(targets(outputs, y) - theirs).item() < 1e-12
+    assert (gradients[0] - gradients[1]).abs().max() < 1e-12
     parts = [targets.part(name, "loss", outputs, y).item() for name in targets.targets]
     assert parts == pytest.approx(
         [
@@ -102,10 +100,10 @@ def test_a_target_trains_its_columns_alone(targets, values, outputs):
 
 def test_weighted_leaves_the_rest_as_it_was(targets, values, outputs):
     y, other = targets.pack(**values), targets.weighted(variety=0)
-    assert [target.weight for target in other.targets.values()] == [1, 0, 2] and [
-        target.weight for target in targets.targets.values()
-    ] == [1, 0.5, 2]
-    assert other.slices == targets.slices and other.targets["age"].mean == 60
+    assert [target.weight for target in other.targets.values()] == [1, 0, 2]
+    assert [target.weight for target in targets.targets.values()] == [1, 0.5, 2]
+    assert other.slices == targets.slices
+    assert other.targets["age"].mean == 60
     assert other(outputs, y).item() == pytest.approx(
         (targets(outputs, y) - 0.5 * targets.part("variety", "loss", outputs, y)).item(), abs=1e-12
     )
@@ -119,7 +117,8 @@ def test_a_weight_of_zero_ignores_even_nan(targets, values):
 
 def test_round_trip(targets, values):
     y = targets.pack(**values)
-    assert y.dtype == torch.float32 and y.shape == (N, 3)
+    assert y.dtype == torch.float32
+    assert y.shape == (N, 3)
     back = targets.unpack(y)
     assert list(back) == list(values)
     for name in values:
@@ -155,14 +154,11 @@ def test_metrics(targets, values):
 
 def test_predictions_are_probabilities_and_days(targets, outputs):
     said = targets.activation(outputs)
-    assert (
-        said.shape == outputs.shape
-        and torch.allclose(said[:, :3].sum(1), torch.ones(N).double())
-        and torch.allclose(said[:, 3:8].sum(1), torch.ones(N).double())
-    )
-    assert torch.equal(said[:, :3], outputs[:, :3].softmax(1)) and torch.equal(
-        said[:, 8], outputs[:, 8] * 7 + 60
-    )
+    assert said.shape == outputs.shape
+    assert torch.allclose(said[:, :3].sum(1), torch.ones(N).double())
+    assert torch.allclose(said[:, 3:8].sum(1), torch.ones(N).double())
+    assert torch.equal(said[:, :3], outputs[:, :3].softmax(1))
+    assert torch.equal(said[:, 8], outputs[:, 8] * 7 + 60)
 
 
 def test_evaluate_means_over_rows(targets, values, outputs):
@@ -203,9 +199,8 @@ def test_one_target_alone_is_the_one_target_model():
             3,
             loss,
         )
-    assert torch.allclose(wide[0].weight, narrow[0].weight, atol=1e-6) and torch.allclose(
-        wide[3].weight[:3], narrow[3].weight, atol=1e-6
-    )
+    assert torch.allclose(wide[0].weight, narrow[0].weight, atol=1e-6)
+    assert torch.allclose(wide[3].weight[:3], narrow[3].weight, atol=1e-6)
 
 
 def test_fit_learns_all_three():
@@ -229,11 +224,9 @@ def test_fit_learns_all_three():
         metrics=targets.metrics,
     )
     last = history.valid[-1]
-    assert (
-        last["disease accuracy"] > 0.95
-        and last["variety accuracy"] > 0.93
-        and last["age error"] < 1.5
-    )
+    assert last["disease accuracy"] > 0.95
+    assert last["variety accuracy"] > 0.93
+    assert last["age error"] < 1.5
 
 
 def test_half_precision_outputs(targets, values):

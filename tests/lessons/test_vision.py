@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import helpers.data.weights
-from helpers.data.weights import WeightsUnavailable
+from helpers.data.weights import WeightsUnavailable, pretrained_file, small_body
 from helpers.rates import one_cycle
 from helpers.train import fit
 from helpers.vision import (
@@ -34,9 +34,7 @@ from helpers.vision import (
     load_net,
     param_groups,
     save_net,
-    small_body,
     unfreeze,
-    pretrained_file,
 )
 
 BODIES = {  # cut down to a few layers, random weights
@@ -63,7 +61,7 @@ BODIES = {  # cut down to a few layers, random weights
 
 @pytest.fixture(scope="module")
 def rice():
-    "A few rice photographs where they are at hand, else coloured noise with a bright spot for one class."
+    "A few rice photographs where they are at hand, else noise with a bright spot for one class."
     if folder := os.environ.get("COURSE_REAL_DATA"):
         from pathlib import Path
 
@@ -127,7 +125,8 @@ def test_any_body_learns(arch, rice):
     batches = PictureBatches(*rice, 8, net.size, shuffle=True, seed=0, mean=net.mean, std=net.std)
     before = {name: p.clone() for name, p in net.named_parameters()}
     history = fit(net, batches, torch.optim.AdamW(net.parameters(), 1e-3), 2, valid=batches)
-    assert all(map(math.isfinite, history.losses)) and len(history.valid) == 2
+    assert all(map(math.isfinite, history.losses))
+    assert len(history.valid) == 2
     moved = [name for name, p in net.named_parameters() if not torch.equal(p, before[name])]
     assert {name for name in before if name.startswith("head.")} <= set(moved)
     assert sum(name.startswith("body.") for name in moved) > 0.8 * sum(
@@ -150,21 +149,18 @@ def test_any_body_learns(arch, rice):
 )
 def test_pictures_need_not_be_square(arch):
     net = net_of(arch, size=(96, 64)).eval()
-    assert net.size == (96, 64) and net(torch.randn(2, 3, 96, 64)).shape == (2, 3)
+    assert net.size == (96, 64)
+    assert net(torch.randn(2, 3, 96, 64)).shape == (2, 3)
 
 
 def test_layouts():
-    assert (
-        layout_of([2, 8, 3, 4], 8) == "NCHW"
-        and layout_of([2, 3, 4, 8], 8) == "NHWC"
-        and layout_of([2, 5, 8], 8) == "NLC"
-        and layout_of([2, 8], 8) == "NC"
-    )
-    assert (
-        layout_of([2, 8, 8, 8], 8, "NHWC") == "NHWC"
-        and layout_of([2, 8, 8, 8], 8, "NCHW") == "NCHW"
-        and layout_of([2, 8, 8], 8) == "NLC"
-    )
+    assert layout_of([2, 8, 3, 4], 8) == "NCHW"
+    assert layout_of([2, 3, 4, 8], 8) == "NHWC"
+    assert layout_of([2, 5, 8], 8) == "NLC"
+    assert layout_of([2, 8], 8) == "NC"
+    assert layout_of([2, 8, 8, 8], 8, "NHWC") == "NHWC"
+    assert layout_of([2, 8, 8, 8], 8, "NCHW") == "NCHW"
+    assert layout_of([2, 8, 8], 8) == "NLC"
     with pytest.raises(ValueError, match="both NCHW and NHWC"):
         layout_of([2, 8, 8, 8], 8)
     for shape in ([2, 7, 3, 4], [2, 3, 8, 4], [2, 8, 3], [8], [2, 8, 3, 4, 5]):
@@ -184,7 +180,8 @@ def test_height_equal_to_features_is_decided_by_timm():
         num_heads=(1, 1, 1, 1),
         window_size=4,
     )
-    assert net.body.num_features == 16 and net.head[0].layout == "NHWC"
+    assert net.body.num_features == 16
+    assert net.head[0].layout == "NHWC"
     assert tuple(net.body.forward_features(torch.zeros(1, 3, 512, 512)).shape) == (1, 16, 16, 16)
 
 
@@ -209,12 +206,15 @@ def test_class_tokens_are_no_places():
     )
     assert Pool("NLC", 2)(x).shape == (2, 10)
     net = net_of("deit_tiny_distilled_patch16_224")
-    assert net.head[0].prefix == 2 and net.head[0].summary and net.head[3].in_features == 3 * 24
+    assert net.head[0].prefix == 2
+    assert net.head[0].summary
+    assert net.head[3].in_features == 3 * 24
 
 
 def test_tokens_without_a_prefix():
     pool = net_of("test_vit_relpos").head[0]
-    assert pool.prefix == 0 and not pool.summary
+    assert pool.prefix == 0
+    assert not pool.summary
 
 
 def test_head_is_fastais():
@@ -261,18 +261,17 @@ def test_what_a_head_refuses():
 def test_frozen_means_frozen(rice):
     torch.manual_seed(0)
     net = freeze(net_of("test_resnet").train())
-    assert net.head.training and not any(part.training for part in net.body.modules())
+    assert net.head.training
+    assert not any(part.training for part in net.body.modules())
     before = {name: value.clone() for name, value in net.state_dict().items()}
     batches = PictureBatches(*rice, 8, net.size)
     fit(net, batches, torch.optim.AdamW(param_groups(net, 1e-2)), 1, valid=batches)
     for name, value in net.state_dict().items():
         assert torch.equal(value, before[name]) == name.startswith("body."), name
     unfreeze(net)
-    assert (
-        net.training
-        and all(part.training for part in net.body.modules())
-        and all(p.requires_grad for p in net.parameters())
-    )
+    assert net.training
+    assert all(part.training for part in net.body.modules())
+    assert all(p.requires_grad for p in net.parameters())
     net.eval()
     assert not net.body.training
     fit(net, batches, torch.optim.AdamW(param_groups(net, 1e-2)), 1)
@@ -281,7 +280,8 @@ def test_frozen_means_frozen(rice):
 
 def test_freezing_keeps_evaluation_mode():
     net = net_of("test_resnet").eval()
-    assert not freeze(net).training and not unfreeze(net).training
+    assert not freeze(net).training
+    assert not unfreeze(net).training
 
 
 @pytest.mark.parametrize("arch", BODIES)
@@ -289,12 +289,10 @@ def test_layer_groups_hold_each_parameter_once(arch):
     net = net_of(arch)
     groups = layer_groups(net)
     ids = [id(p) for group in groups for p in group]
-    assert (
-        len(groups) == 3
-        and all(groups)
-        and len(ids) == len(set(ids))
-        and set(ids) == {id(p) for p in net.parameters()}
-    )
+    assert len(groups) == 3
+    assert all(groups)
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {id(p) for p in net.parameters()}
     assert [id(p) for p in groups[2]] == [id(p) for p in net.head.parameters()]
     assert id(next(net.body.parameters())) in {id(p) for p in groups[0]}
 
@@ -305,7 +303,8 @@ def test_early_layers_are_in_the_first_group():
     early, late = [[names[id(p)] for p in group] for group in layer_groups(net)[:2]]
     assert {"pos_embed", "cls_token", "patch_embed.proj.weight", "blocks.0.norm1.weight"} <= set(
         early
-    ) and {"blocks.3.norm1.weight", "norm.weight"} <= set(late)
+    )
+    assert {"blocks.3.norm1.weight", "norm.weight"} <= set(late)
 
 
 def test_group_rates_are_fastais():
@@ -326,7 +325,8 @@ def test_group_rates_are_fastais():
         assert [hyper["lr"] for hyper in learner.opt.hypers] == pytest.approx(
             group_rates(lr, 3), rel=1e-12
         )
-    assert group_rates(slice(1e-4), 1) == [1e-4] and group_rates(slice(1e-5, 1e-3), 1) == [1e-5]
+    assert group_rates(slice(1e-4), 1) == [1e-4]
+    assert group_rates(slice(1e-5, 1e-3), 1) == [1e-5]
     for bad in (slice(None), slice(1, None), slice(1, 2, 3)):
         with pytest.raises(ValueError, match="no rate for the head"):
             group_rates(bad, 3)
@@ -349,14 +349,14 @@ def test_pictures_as_they_are(rice):
     pictures, y = rice
     batches = PictureBatches(pictures, y, 10, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
     got = list(batches)
-    assert [len(xb) for xb, _ in got] == [10, 10, 4] and len(batches) == 3
+    assert [len(xb) for xb, _ in got] == [10, 10, 4]
+    assert len(batches) == 3
     wanted = (pictures / 255.0 - torch.tensor([0.5, 0.4, 0.3]).view(3, 1, 1)) / torch.tensor(
         [0.2, 0.3, 0.4]
     ).view(3, 1, 1)
     torch.testing.assert_close(torch.cat([xb for xb, _ in got]).cpu(), wanted, rtol=0, atol=1e-5)
-    assert torch.equal(torch.cat([yb for _, yb in got]).cpu(), y) and got[0][0].is_contiguous(
-        memory_format=torch.channels_last
-    )
+    assert torch.equal(torch.cat([yb for _, yb in got]).cpu(), y)
+    assert got[0][0].is_contiguous(memory_format=torch.channels_last)
     assert batches.x.dtype == torch.uint8
 
 
@@ -377,7 +377,8 @@ def test_smaller_pictures_are_smoothed(rice):
                 )
             )
         )
-        assert least < xb.min() and xb.max() < 1 - least
+        assert least < xb.min()
+        assert xb.max() < 1 - least
 
 
 def test_order_and_views_follow_the_seed(rice):
@@ -386,7 +387,8 @@ def test_order_and_views_follow_the_seed(rice):
 
     one, two = [PictureBatches(*rice, 8, 64, augment=True, shuffle=True, seed=3) for _ in "ab"]
     first = epoch(one)
-    assert torch.equal(first, epoch(two)) and not torch.equal(first, epoch(one))
+    assert torch.equal(first, epoch(two))
+    assert not torch.equal(first, epoch(one))
     assert not torch.equal(
         first, epoch(PictureBatches(*rice, 8, 64, augment=True, shuffle=True, seed=4))
     )
@@ -435,7 +437,7 @@ def test_no_change_is_no_change():
 
 @pytest.mark.parametrize("height, width", [(60, 60), (60, 120)])
 def test_a_turn_is_a_turn(height, width):
-    "The tilt of a horizontal bar after a rotation by at most 10 degrees, in pixels of a picture that need not be square."
+    "The tilt of a horizontal bar after a rotation by at most 10 degrees; pictures of any shape."
     generator = torch.Generator().manual_seed(0)
     turned = augmented(
         cross(height, width).expand(200, -1, -1, -1),
@@ -451,7 +453,8 @@ def test_a_turn_is_a_turn(height, width):
         .rad2deg()
         .abs()
     )
-    assert 8 < tilt.max() < 10.5 and 3.5 < tilt.mean() < 6.5
+    assert 8 < tilt.max() < 10.5
+    assert 3.5 < tilt.mean() < 6.5
     turned = augmented(
         cross(width, height).mT.expand(200, -1, -1, -1),
         (height, width),
@@ -466,7 +469,8 @@ def test_a_turn_is_a_turn(height, width):
         .rad2deg()
         .abs()
     )
-    assert 8 < tilt.max() < 10.5 and 3.5 < tilt.mean() < 6.5
+    assert 8 < tilt.max() < 10.5
+    assert 3.5 < tilt.mean() < 6.5
 
 
 def test_zoom_shift_and_light():
@@ -481,47 +485,40 @@ def test_zoom_shift_and_light():
         and 0.97 < share.max() <= 1.01
         and abs(float((share**2).mean()) - 0.625) < 0.04
     )  # the area is uniform from .25 to 1
-    assert views.min() < 0.02 and views.max() > 0.98
+    assert views.min() < 0.02
+    assert views.max() > 0.98
     bright = (
         augmented(torch.full((300, 3, 8, 8), 0.5), (8, 8), generator, light=0.2).mean((1, 2, 3))
         / 0.5
     )
-    assert 0.8 <= bright.min() < 0.82 and 1.18 < bright.max() <= 1.2
+    assert 0.8 <= bright.min() < 0.82
+    assert 1.18 < bright.max() <= 1.2
 
 
 # --- fine-tuning
 
 
-def test_fine_tune_first_the_head_then_all(rice, monkeypatch):
-    import helpers.vision
-
+def test_fine_tune_first_the_head_then_all(rice):
     calls = []
-    real = fit
 
-    def spy(net, batches, optimizer, epochs, *args, **kwargs):
-        calls.append(
-            (net.frozen, epochs, [group["lr_scale"] for group in optimizer.param_groups], kwargs)
-        )
-        return real(net, batches, optimizer, epochs, *args)
+    def spy(net, batches, optimizer, epochs, **options):
+        scales = [group["lr_scale"] for group in optimizer.param_groups]
+        calls.append((net.frozen, epochs, scales))
+        return fit(net, batches, optimizer, epochs, **options)
 
-    monkeypatch.setattr(helpers.vision, "fit", spy)
     torch.manual_seed(0)
     net = net_of("test_resnet")
     batches = PictureBatches(*rice, 8, net.size, shuffle=True, seed=0)
-    history = fine_tune(net, batches, 2, slice(1e-5, 1e-3), valid=batches, accum=16)
-    assert (
-        [call[:2] for call in calls] == [(True, 1), (False, 2)]
-        and all(call[2] == pytest.approx([0.01, 0.1, 1]) for call in calls)
-        and calls[0][3] == dict(accum=16)
-    )
-    assert (
-        len(history.losses) == len(history.rates) == 9
-        and len(history.valid) == 3
-        and not net.frozen
-    )
-    assert max(history.rates[:3]) == pytest.approx(1e-5, rel=0.3) and max(
-        history.rates[3:]
-    ) == pytest.approx(0.5e-5, rel=0.3)  # the first group's
+    history = fine_tune(net, batches, 2, slice(1e-5, 1e-3), valid=batches, fit=spy)
+    assert [(frozen, epochs) for frozen, epochs, _ in calls] == [(True, 1), (False, 2)]
+    for _, _, scales in calls:
+        assert scales == pytest.approx([0.01, 0.1, 1])
+    assert len(history.losses) == len(history.rates) == 9
+    assert len(history.valid) == 3
+    assert not net.frozen
+    # the first group's
+    assert max(history.rates[:3]) == pytest.approx(1e-5, rel=0.3)
+    assert max(history.rates[3:]) == pytest.approx(0.5e-5, rel=0.3)
 
 
 def test_fine_tune_stopped_in_the_frozen_epoch(rice):
@@ -534,7 +531,8 @@ def test_fine_tune_stopped_in_the_frozen_epoch(rice):
 
     with pytest.raises(KeyboardInterrupt):
         fine_tune(net, Stopped(*rice, 8, net.size), 1)
-    assert not net.frozen and all(p.requires_grad for p in net.body.parameters())
+    assert not net.frozen
+    assert all(p.requires_grad for p in net.body.parameters())
 
 
 def test_frozen_epoch_leaves_the_body_alone_whatever_gradients_it_holds(rice):
@@ -566,14 +564,13 @@ def test_saved_and_loaded(tmp_path, rice):
     save_net(net, path, ["spot", "none", "tungro"])
     again = load_net(path)
     x = torch.randn(2, 3, 96, 64)
-    assert torch.equal(net(x), again(x)) and not again.training
-    assert (
-        again.labels == ["spot", "none", "tungro"]
-        and again.size == (96, 64)
-        and again.mean == tuple(net.mean)
-        and again.std == tuple(net.std)
-        and again.arch == net.arch
-    )
+    assert torch.equal(net(x), again(x))
+    assert not again.training
+    assert again.labels == ["spot", "none", "tungro"]
+    assert again.size == (96, 64)
+    assert again.mean == tuple(net.mean)
+    assert again.std == tuple(net.std)
+    assert again.arch == net.arch
     with pytest.raises(ValueError, match="2 labels for 3 outputs"):
         save_net(net, path, ["a", "b"])
 
@@ -774,7 +771,8 @@ def test_another_nets_weights_are_refused(file, kind):
         ValueError, match="test_resnet.mine.safetensors (lacks|does not fit)"
     ) as caught:
         Net("test_resnet", 3, 64)
-    assert "remove the file" in str(caught.value) and "\n" not in str(caught.value)
+    assert "remove the file" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 NO_WEIGHTS = {
@@ -825,9 +823,8 @@ def test_weights_in_the_data_folder(learner, monkeypatch):
     monkeypatch.setenv("HELPERS_DATA", str(folder))
     net = Net("test_resnet", 3, 64)
     state = net.body.state_dict()
-    assert len(state) > 20 and all(
-        torch.equal(value.cpu(), source.state_dict()[name]) for name, value in state.items()
-    )
+    assert len(state) > 20
+    assert all(torch.equal(value.cpu(), source.state_dict()[name]) for name, value in state.items())
     assert pretrained_file("test_resnet").name == "test_resnet.mine.safetensors"
 
 
@@ -843,22 +840,25 @@ def test_weights_attached_to_a_kaggle_notebook(learner, monkeypatch):
     )
     file.parent.mkdir(parents=True)
     file.touch()
-    assert (
-        pretrained_file("vit_tiny_patch16_224") == file and small_body() == "vit_tiny_patch16_224"
-    )
+    assert pretrained_file("vit_tiny_patch16_224") == file
+    assert small_body() == "vit_tiny_patch16_224"
 
 
 def test_offline_is_said_at_once(learner):
     start = time.monotonic()
     with pytest.raises(WeightsUnavailable, match="pretrained=False") as error:
         Net("resnet18", 3)
-    assert "weights" in str(error.value) and "resnet18.<anything>.safetensors" in str(error.value)
+    assert "weights" in str(error.value)
+    assert "resnet18.<anything>.safetensors" in str(error.value)
     assert small_body() == "test_resnet"
     assert time.monotonic() - start < 5
 
 
 def test_a_network_that_does_not_answer_is_given_up(learner, monkeypatch):
-    "A server that accepts the connection and says nothing: one wait of three seconds (here a tenth), then none for a minute."
+    """A server that accepts the connection and says nothing.
+
+    One wait of three seconds (here a tenth), then none for a minute.
+    """
     import socket
 
     import requests
@@ -887,9 +887,11 @@ def test_stand_in_is_trained_once_and_says_so(learner, painted, capsys):
     "And it tells textures apart that it has not seen."
     net = Net("test_resnet", 3, 64)
     said = capsys.readouterr().out
-    assert "stand-in weights" in said and said.count("\n") == 1
+    assert "stand-in weights" in said
+    assert said.count("\n") == 1
     path = pretrained_file("test_resnet")
-    assert path.is_relative_to(learner / "data" / "cache") and capsys.readouterr().out == ""
+    assert path.is_relative_to(learner / "data" / "cache")
+    assert capsys.readouterr().out == ""
     stored = load_file(path)
     assert all(
         torch.equal(value.cpu(), stored[name]) for name, value in net.body.state_dict().items()
@@ -897,11 +899,9 @@ def test_stand_in_is_trained_once_and_says_so(learner, painted, capsys):
     assert stored["fc.weight"].shape[0] == 4
     written = path.stat().st_mtime_ns
     helpers.data.weights._stand_in.cache_clear()  # as in the next session
-    assert (
-        pretrained_file("test_resnet") == path
-        and path.stat().st_mtime_ns == written
-        and "kept in the cache" in capsys.readouterr().out
-    )
+    assert pretrained_file("test_resnet") == path
+    assert path.stat().st_mtime_ns == written
+    assert "kept in the cache" in capsys.readouterr().out
     from helpers.data.leaves import textures
 
     body = timm.create_model("test_resnet", num_classes=4).eval()
@@ -924,9 +924,8 @@ def test_real_weights(arch, size, real_data):
     first = next(iter(net.body.state_dict()))
     if arch.startswith("mobilenet"):
         assert torch.equal(net.body.state_dict()[first].cpu(), stored[first])
-    assert net(torch.zeros(2, 3, size, size)).shape == (2, 3) and tuple(net.mean) == (
-        (0.5,) * 3 if arch.startswith("vit") else (0.485, 0.456, 0.406)
-    )
+    assert net(torch.zeros(2, 3, size, size)).shape == (2, 3)
+    assert tuple(net.mean) == ((0.5,) * 3 if arch.startswith("vit") else (0.485, 0.456, 0.406))
     assert small_body() == "vit_tiny_patch16_224"
 
 
@@ -944,4 +943,5 @@ def test_a_full_disk_leaves_the_old_net(tmp_path, monkeypatch):
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         save_net(net, path, list("abc"))
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -19,7 +19,10 @@ PATHS = [str(ROOT / "tests" / folder) for folder in ("lessons", "gpu", ".")]
 
 
 def launcher():
-    "What starts two processes here. (With --cpu it starts one only, unless there is MPI; the scripts ask for the CPU themselves.)"
+    """What starts two processes here.
+
+    (With --cpu it starts one only, unless there is MPI; the scripts ask for the CPU themselves.)
+    """
     return [
         "-m",
         "accelerate.commands.launch",
@@ -39,7 +42,7 @@ def launcher():
 
 @pytest.fixture
 def launch(tmp_path):
-    "Run a script, by the launcher if nothing else is said; after the time is up, none of its processes is left."
+    "Run a script, by the launcher if nothing else is said; none of its processes is left."
 
     def run(script, *words, command=None, seconds=200):
         path = tmp_path / "script.py"
@@ -148,9 +151,11 @@ def on_each():
     trained = helpers.gpu.rice.train(**BODY, epochs=1, bs=16, accum=2, seed=0, save=sys.argv[1])
     from accelerate import Accelerator
     accelerator = Accelerator(cpu=True)
-    everybody = accelerator.gather(torch.cat([t.flatten().double() for t in trained.net.state_dict().values()])[None])
+    state = torch.cat([t.flatten().double() for t in trained.net.state_dict().values()])
+    everybody = accelerator.gather(state[None])
     assert accelerator.num_processes == 2 and torch.equal(everybody[0], everybody[1])
-    losses = accelerator.gather(torch.tensor(trained.history.losses + [row['loss'] for row in trained.history.valid])[None])
+    losses = trained.history.losses + [row['loss'] for row in trained.history.valid]
+    losses = accelerator.gather(torch.tensor(losses)[None])
     assert torch.equal(losses[0], losses[1])
     accelerator.end_training()
 
@@ -159,7 +164,11 @@ def on_each():
 
 
 def by_notebook_launcher():
-    return f"from accelerate import notebook_launcher; notebook_launcher(on_each, num_processes=2, use_port={str(closed_port())!r})"
+    port = str(closed_port())
+    return (
+        "from accelerate import notebook_launcher\n"
+        f"notebook_launcher(on_each, num_processes=2, use_port={port!r})"
+    )
 
 
 @pytest.mark.parametrize("notebook", [False, True], ids=["accelerate launch", "notebook_launcher"])

@@ -163,7 +163,7 @@ def check_shares(shared_out):
             raise Hint("Return two numbers: rows at a time on a device, and updates in an epoch.")
         return tuple(answer)
 
-    # n, bs, accum, devices: all of them different, and one epoch that comes out even
+    # n, bs, parts, devices: all of them different, and one epoch that comes out even
     cases = [(1000, 64, 2, 4), (640, 64, 4, 1), (100, 32, 1, 2), (65, 64, 2, 2)]
     right = [(8, 16), (16, 10), (16, 4), (16, 2)]
     answers = [ask(*case) for case in cases]
@@ -173,7 +173,7 @@ def check_shares(shared_out):
     updates = [answer[1] for answer in answers]
     if answers == [pair[::-1] for pair in right]:
         raise Hint("The two numbers are exchanged: first the rows at a time, then the updates.")
-    if at_a_time == [bs // accum for _, bs, accum, _ in cases]:
+    if at_a_time == [bs // parts for _, bs, parts, _ in cases]:
         raise Hint("You share the update out to parts, and not to devices.")
     if at_a_time == [bs // devices for _, bs, _, devices in cases]:
         raise Hint("You share the update out to devices, and not to parts.")
@@ -182,10 +182,10 @@ def check_shares(shared_out):
             "That is the whole update. It is shared out to the devices, and each share is "
             "sent in parts."
         )
-    for (_, bs, accum, devices), got, true in zip(cases, answers, right):
+    for (_, bs, parts, devices), got, true in zip(cases, answers, right):
         if got[0] != true[0]:
             raise Hint(
-                f"With updates of {bs} rows, {accum} parts and {devices} devices, {true[0]} "
+                f"With updates of {bs} rows, {parts} parts and {devices} devices, {true[0]} "
                 f"rows go through a net at a time; yours is {got[0]}."
             )
     if updates == [n // bs for n, bs, _, _ in cases]:
