@@ -179,7 +179,7 @@ def _describe(value):
     "What kind of thing a value is, in words."
     if isinstance(value, (list, tuple)):
         parts = [_describe(part) for part in value]
-        if len(parts) == 2 and parts[0] != parts[1]:
+        if len(parts) == 2 and parts[0] != parts[1] and any(map(_shape, value)):
             return " and ".join(parts)
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):

@@ -140,7 +140,8 @@ def test_a_changed_argument_is_named(name):
         spoilt = []
 
         def answer(*arguments, parameter=parameter, spoilt=spoilt):
-            result = right(*copy.deepcopy(arguments))
+            originals = [a.clone() if torch.is_tensor(a) else copy.deepcopy(a) for a in arguments]
+            result = right(*originals)
             named = dict(zip(inspect.signature(right).parameters, arguments))
             spoilt.append(parameter in named and spoil(named[parameter]))
             return result
@@ -423,7 +424,7 @@ def test_verdicts_are_words():
     ],
 )
 def test_stand_in_weights_judge_no_pretrained_net(file, gain, verdict):
-    "Lesson 13 with photographs at hand and no network: the weights are a stand-in, and the table says so."
+    "Lesson 13 with photographs at hand and no network: the table says that the weights stand in."
     notebook = nbformat.read(next((ROOT / "nbs").glob("13_*.ipynb")), as_version=4)
     [source] = [
         cell.source for cell in notebook.cells if re.search(r"^then_and_now\(", cell.source, re.M)
