@@ -120,11 +120,11 @@ def _same_form(result, expected):
     if isinstance(expected, Exception):
         return type(result) is type(expected)
     if isinstance(expected, (list, tuple)) or isinstance(result, (list, tuple)):
-        mine = _items(result)
+        actual = _items(result)
         right = _items(expected)
-        if mine is None or right is None or len(mine) != len(right):
+        if actual is None or right is None or len(actual) != len(right):
             return False
-        return all(map(_same_form, mine, right))
+        return all(map(_same_form, actual, right))
     if expected is None or isinstance(expected, (str, bool)):
         return type(_as_bool(result)) is type(expected)
     shape = _shape(result)
@@ -164,7 +164,7 @@ def near(
         return _words(result) == _words(expected)
     if isinstance(expected, (list, tuple)) or isinstance(result, (list, tuple)):
         pairs = zip(_items(result), _items(expected))
-        return all(near(mine, right, tolerance) for mine, right in pairs)
+        return all(near(actual, right, tolerance) for actual, right in pairs)
     if expected is None or isinstance(expected, (str, bool)):
         return _as_bool(result) == expected
     if _shape(expected) == []:
@@ -216,18 +216,18 @@ def _show_arguments(function, arguments):
 def _contrast(result, expected, tolerance):
     "'it should be …; yours is …', of the part that is wrong."
     if isinstance(expected, (list, tuple)) and any(map(_items, expected)):
-        for number, (mine, right) in enumerate(zip(_items(result), expected), start=1):
-            if not near(mine, right, tolerance):
-                return f"in result {number}, {_contrast(mine, right, tolerance)}"
+        for number, (actual, right) in enumerate(zip(_items(result), expected), start=1):
+            if not near(actual, right, tolerance):
+                return f"in result {number}, {_contrast(actual, right, tolerance)}"
     shape = _shape(expected)
     if shape and math.prod(shape) > 8:
-        mine = torch.as_tensor(result).detach().double()
+        actual = torch.as_tensor(result).detach().double()
         right = torch.as_tensor(expected).detach().double()
-        worst = (mine - right).abs().nan_to_num(torch.inf).argmax()
+        worst = (actual - right).abs().nan_to_num(torch.inf).argmax()
         position = [int(n) for n in np.unravel_index(int(worst), shape)]
         value = _show(right[tuple(position)])
         return (
-            f"the number at {position} should be {value}; yours is {_show(mine[tuple(position)])}"
+            f"the number at {position} should be {value}; yours is {_show(actual[tuple(position)])}"
         )
     return f"it should be {_show(expected)}; yours is {_show(result)}"
 

@@ -108,9 +108,8 @@ def finder_curve() -> tuple:  # rates and smoothed losses, lists of 100
         position = math.log10(rate)
         fall = 1.9 / (1 + math.exp(-4 * (position + 2.6)))
         rise = 0.02 * math.exp(3.2 * (position + 1))
-        if position >= -1:
-            rise += 1.5 * (position + 1) ** 2
-        return 2.3 - fall + rise
+        wall = 1.5 * max(0, position + 1) ** 2
+        return 2.3 - fall + rise + wall
 
     return rates, [loss(rate) for rate in rates]
 

@@ -253,8 +253,8 @@ def _fits(margin=1.1, cuda=0.5e9, own=2, optimizer=True, pictures=_largest_part)
     "Whether a model fits; the arguments are the mistakes."
 
     def fits(parameters, per_picture, batch, parts, copies, room=16e9):
-        kept = own + (copies if optimizer else 0)
-        need = parameters * kept + per_picture * pictures(batch, parts)
+        tensors = own + (copies if optimizer else 0)  # for each parameter
+        need = parameters * tensors + per_picture * pictures(batch, parts)
         return margin * need + cuda <= room
 
     return fits
