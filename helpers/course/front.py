@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import re
 import time
 from contextlib import contextmanager
@@ -11,8 +10,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import helpers
-from helpers.course.files import as_text
+from helpers.course.files import as_text, replacing
 from helpers.course.settings import SettingsError, settings
+
+# The progress file
 
 
 def progress_file() -> Path:
@@ -21,44 +22,39 @@ def progress_file() -> Path:
 
 
 def _read(path):
-    "What the file holds, {} where there is none; `OSError` if it cannot be read, `ValueError` if it is damaged."
+    "What the file holds, {} where there is none; `OSError` or `ValueError` if it is no use."
     try:
-        found = json.loads(path.read_bytes())  # of bytes, json finds the encoding by itself
+        progress = json.loads(path.read_bytes())  # of bytes, json finds the encoding
     except FileNotFoundError:
         return {}
     except RecursionError:
         raise ValueError("too deeply nested") from None
-    if not isinstance(found, dict):
+    if not isinstance(progress, dict):
         raise ValueError("no names with days")
-    return found
+    return progress
 
 
-def solved() -> dict:  # name of each solved exercise to the day, '2026-01-31'
-    "The solved exercises; none where the file is missing, damaged or cannot be read."
-    try:
-        return _read(progress_file())
-    except (OSError, ValueError):
-        return {}
+def read_progress() -> tuple:
+    """The solved exercises, and what is wrong with their file.
 
-
-def progress_problem() -> str:  # one or two sentences; '' where all is well
-    "Why the solved exercises cannot be read, and what to do."
+    The first is a dictionary from name to day, '2026-01-31'; empty where there is no file, and
+    where it is damaged or cannot be read. The second is a sentence or two; '' where all is well."""
     try:
         path = progress_file()
-        _read(path)
+        return _read(path), ""
     except SettingsError as error:
-        return str(error)
+        problem = str(error)
     except OSError as error:
-        return (
+        problem = (
             f"{path} cannot be read now ({error.strerror or error}), and is left as it is. "
             "Close what holds it, or mend its permissions."
         )
     except ValueError as error:
-        return (
+        problem = (
             f"{path} is damaged ({error}). Mend it in a text editor; "
             "otherwise it is put aside when the next exercise is solved."
         )
-    return ""
+    return {}, problem
 
 
 PATIENCE = 5  # seconds; a lock that stays longer was left by a kernel that died
@@ -67,7 +63,8 @@ PATIENCE = 5  # seconds; a lock that stays longer was left by a kernel that died
 @contextmanager
 def _alone(path):
     "Hold the lock file beside a path."
-    lock, start = path.with_suffix(".lock"), time.monotonic()
+    lock = path.with_suffix(".lock")
+    start = time.monotonic()
     while True:
         try:
             lock.touch(exist_ok=False)
@@ -84,11 +81,25 @@ def _alone(path):
 
 def _put_aside(path, reason):
     "Rename a damaged file, and say so; no earlier one is written over."
-    numbers = itertools.chain([""], itertools.count(2))
-    names = (path.with_name(f"{path.stem}.damaged{number}.json") for number in numbers)
-    aside = next(name for name in names if not name.exists())
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.stem}.damaged{number if number > 1 else ''}.json")
+        if not aside.exists():
+            break
     path.rename(aside)
     print(f"{path} was damaged ({reason}). It is kept as {aside.name}, and a new one is begun.")
+
+
+def _record(path, name):
+    "Add an exercise with today's day to the file, whatever state it is in."
+    try:
+        progress = _read(path)
+    except ValueError as error:
+        _put_aside(path, error)
+        progress = {}
+    if name not in progress:
+        progress[name] = date.today().isoformat()
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(progress, indent=1), encoding="utf-8")
 
 
 def remember(
@@ -98,24 +109,26 @@ def remember(
     try:
         path = progress_file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
         with _alone(path):
-            try:
-                done = _read(path)
-            except ValueError as error:
-                _put_aside(path, error)
-                done = {}
-            if name in done:
-                return True
-            try:
-                text = json.dumps({**done, name: date.today().isoformat()}, indent=1)
-                unfinished.write_text(text, encoding="utf-8")
-                unfinished.replace(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
+            _record(path, name)
     except (OSError, SettingsError):
         return False
     return True
+
+
+# The front page
+
+
+def _state(exercises, done):
+    "How many exercises of a lesson are solved, in Markdown."
+    solved = sum(name in done for name in exercises)
+    if not solved:
+        return str(len(exercises))
+    if solved < len(exercises):
+        return f"{solved}&nbsp;of&nbsp;{len(exercises)}&nbsp;solved"
+    if solved == 1:
+        return "**solved**"
+    return f"**all&nbsp;{solved}&nbsp;solved**"
 
 
 class FrontPage:
@@ -128,54 +141,45 @@ class FrontPage:
         self.folder = Path(folder or Path(helpers.__file__).resolve().parent.parent / "nbs")
 
     def rows(self) -> list:  # tuples: file, title, subtitle, minutes, names of its exercises
-        "What the lessons say of themselves."
-        found = []
+        "What the numbered lessons say of themselves."
+        rows = []
         for path in sorted(self.folder.glob("[0-9][0-9]_*.ipynb")):
-            sources = [
-                "".join(cell["source"])
-                for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-            ]
-            title, subtitle, minutes = [
-                re.search(pattern, sources[0], re.M)[1]
-                for pattern in (r"^# (.+)", r"^> (.+)", r"^- minutes: (\d+)")
-            ]
-            found.append(
-                (
-                    path.name,
-                    title,
-                    subtitle,
-                    minutes,
-                    re.findall(r"""^check\(\s*["']([\w-]+)""", "\n".join(sources), re.M),
-                )
-            )
-        return found
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            sources = ["".join(cell["source"]) for cell in cells]
+            title = re.search(r"^# (.+)", sources[0], re.M)[1]
+            subtitle = re.search(r"^> (.+)", sources[0], re.M)[1]
+            minutes = re.search(r"^- minutes: (\d+)", sources[0], re.M)[1]
+            checks = re.findall(r"""^check\(\s*["']([\w-]+)""", "\n".join(sources), re.M)
+            rows.append((path.name, title, subtitle, minutes, checks))
+        return rows
+
+    def _advice(self, rows, done):
+        "Where to go on: a lesson that was begun comes before one that was not."
+        left = []
+        begun = []
+        for file, title, _, _, exercises in rows:
+            solved = [name for name in exercises if name in done]
+            if len(solved) < len(exercises):
+                left.append((file, title))
+                if solved:
+                    begun.append((file, title))
+        if not left:
+            return "Every exercise of the course is solved."
+        file, title = (begun or left)[0]
+        verb = "Go on with" if done else "Begin with"
+        return f"{verb} [lesson {file[:2]}, {as_text(title)}]({quote(file)})."
 
     def _repr_markdown_(self):
-        done, rows = solved(), self.rows()
-        table = ["| | lesson | minutes | exercises |", "|---|---|---:|---|"]
+        done, problem = read_progress()
+        rows = self.rows()
+        page = [as_text(problem), ""] if problem else []
+        page += [self._advice(rows, done), ""]
+        page += ["| | lesson | minutes | exercises |", "|---|---|---:|---|"]
         for file, title, subtitle, minutes, exercises in rows:
-            title, subtitle, file = as_text(title), as_text(subtitle), quote(file)
-            count = sum(name in done for name in exercises)
-            state = (
-                f"**all&nbsp;{count}&nbsp;solved**"
-                if count == len(exercises)
-                else f"{count}&nbsp;of&nbsp;{len(exercises)}&nbsp;solved"
-                if count
-                else str(len(exercises))
-            )
-            table.append(
-                f"| {file[:2]} | **[{title}]({file})**<br>{subtitle} | {minutes} | {state} |"
-            )
-        left = [row for row in rows if not done.keys() >= set(row[4])]
-        begun = [row for row in left if done.keys() & set(row[4])]
-        if not left:
-            advice = "Every exercise of the course is solved."
-        else:
-            file, title = (begun or left)[0][:2]
-            advice = f"{'Go on with' if done else 'Begin with'} [lesson {file[:2]}, {as_text(title)}]({quote(file)})."
-        if problem := progress_problem():
-            advice = f"{as_text(problem)}\n\n{advice}"
-        return "\n".join([advice, "", *table])
+            link = f"**[{as_text(title)}]({quote(file)})**"
+            state = _state(exercises, done)
+            page.append(f"| {file[:2]} | {link}<br>{as_text(subtitle)} | {minutes} | {state} |")
+        return "\n".join(page)
 
     def __repr__(self):
         return self._repr_markdown_()

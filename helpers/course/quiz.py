@@ -8,18 +8,33 @@ from pathlib import Path
 import helpers
 from helpers.course.settings import settings
 
+_COLOURS = {
+    "--jq-multiple-choice-bg": "#1f4e79",
+    "--jq-incorrect-color": "#b3261e",
+    "--jq-correct-color": "#0b6e4f",
+}
 _FOCUS = (
     "<style>.Quiz label:focus-within {outline: 3px solid #e69f00; outline-offset: 2px;}</style>"
 )
+# What jupyterquiz leaves out: a quiz that can be answered by keyboard, and that is read aloud.
 _KEYBOARD = """
 (function complete(tries) {
-    const quiz = document.getElementById("ELEMENT"), questions = quiz ? quiz.querySelectorAll(".Quiz") : [];
-    if (!questions.length) { if (tries) setTimeout(complete, 100, tries - 1); return; }
-    quiz.querySelectorAll("input").forEach(input => input.setAttribute("data-lm-suppress-shortcuts", "true"));  // JupyterLab leaves the arrow keys to them
+    const quiz = document.getElementById("ELEMENT");
+    const questions = quiz ? quiz.querySelectorAll(".Quiz") : [];
+    if (!questions.length) {  // not drawn yet
+        if (tries) setTimeout(complete, 100, tries - 1);
+        return;
+    }
+    quiz.querySelectorAll("input").forEach(input => {
+        // JupyterLab leaves the arrow keys to them
+        input.setAttribute("data-lm-suppress-shortcuts", "true");
+    });
     questions.forEach(question => {
-        const [asked, answers, feedback] = [question.children[0], question.querySelector(".Answer"), question.querySelector(".Feedback")];
+        const text = question.children[0];
+        const answers = question.querySelector(".Answer");
+        const feedback = question.querySelector(".Feedback");
         answers.setAttribute("role", "radiogroup");
-        answers.setAttribute("aria-labelledby", asked.id);
+        answers.setAttribute("aria-labelledby", text.id);
         feedback.setAttribute("role", "status");  // read aloud when it comes
         answers.addEventListener("keydown", event => {
             if (event.key == "Enter" && event.target.matches("input")) event.target.click();
@@ -38,8 +53,25 @@ def questions(
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
     raise FileNotFoundError(
-        f"The questions of lesson {lesson} (data/quiz/{lesson}.json) did not come along with this notebook. They stand, with answers, in the text below."
+        f"The questions of lesson {lesson} (data/quiz/{lesson}.json) did not come along with this "
+        "notebook. They stand, with answers, in the text below."
     )
+
+
+def _drawn(display_quiz, lesson, quiz_questions):
+    "The page and the script with which jupyterquiz draws the questions."
+    from IPython.utils.capture import capture_output
+
+    state = random.getstate()
+    random.seed(lesson)  # jupyterquiz draws the name of its element: the same at each run
+    with capture_output() as captured:
+        display_quiz(quiz_questions, colors=_COLOURS, max_width=760)
+    random.setstate(state)
+    drawn = {}
+    for output in captured.outputs:
+        for kind, content in output.data.items():
+            drawn.setdefault(kind, content)
+    return drawn["text/html"], drawn["application/javascript"]
 
 
 def quiz(
@@ -47,45 +79,25 @@ def quiz(
 ):
     "Show the quiz of a lesson: click an answer and read why it is right or wrong."
     from IPython.display import display
-    from IPython.utils.capture import capture_output
 
     try:
         from jupyterquiz import display_quiz
 
-        asked = questions(lesson)
-        for answer in (answer for question in asked for answer in question["answers"]):
-            answer["feedback"] = f"{'Right.' if answer['correct'] else 'No.'} {answer['feedback']}"
+        quiz_questions = questions(lesson)
     except (ImportError, FileNotFoundError) as missing:
-        return print(f"No interactive quiz here ({missing}). The same questions stand below.")
-    state = random.getstate()
-    random.seed(lesson)  # jupyterquiz draws the name of its element: the same at each run
-    with capture_output() as shown:
-        display_quiz(
-            asked,
-            colors={
-                "--jq-multiple-choice-bg": "#1f4e79",
-                "--jq-incorrect-color": "#b3261e",
-                "--jq-correct-color": "#0b6e4f",
-            },
-            max_width=760,
-        )
-    random.setstate(state)
-    page, script = [
-        next(output.data[kind] for output in shown.outputs if kind in output.data)
-        for kind in ("text/html", "application/javascript")
-    ]
+        print(f"No interactive quiz here ({missing}). The same questions stand below.")
+        return
+    for question in quiz_questions:
+        for answer in question["answers"]:
+            verdict = "Right." if answer["correct"] else "No."
+            answer["feedback"] = f"{verdict} {answer['feedback']}"
+    page, script = _drawn(display_quiz, lesson, quiz_questions)
+    # our questions hold no formulas, and jupyterquiz would fetch MathJax for them from another host
+    script = script.replace("typeof MathJax != 'undefined'", "false")
     element = re.search(r'<div id="(\w+)"', page)[1]
-    script = script.replace(
-        "typeof MathJax != 'undefined'", "false"
-    )  # our questions hold no formulas, and jupyterquiz would fetch MathJax for them from another host
+    script += _KEYBOARD.replace("ELEMENT", element)
     display({"text/html": page + _FOCUS, "text/plain": f"The quiz of lesson {lesson}"}, raw=True)
-    display(
-        {
-            "application/javascript": script + _KEYBOARD.replace("ELEMENT", element),
-            "text/plain": "",
-        },
-        raw=True,
-    )
+    display({"application/javascript": script, "text/plain": ""}, raw=True)
 
 
 def quiz_text(
@@ -93,12 +105,18 @@ def quiz_text(
 ) -> str:  # Markdown
     "The quiz of a lesson as text: questions with their choices, answers folded."
     text = ["<details><summary>The same questions on paper, answers folded</summary>"]
-    for number, asked in enumerate(questions(lesson), start=1):
-        text.append(f"**{number}.** {asked['question']}")
-        text.append("\n".join(f"- {choice['answer']}" for choice in asked["answers"]))
-        why = "\n".join(
-            f"- {'**' + choice['answer'] + '**: right.' if choice['correct'] else choice['answer'] + ': no.'} {choice['feedback']}"
-            for choice in asked["answers"]
-        )
-        text.append(f"<details><summary>Answer to {number}</summary>\n\n{why}\n\n</details>")
+    for number, question in enumerate(questions(lesson), start=1):
+        choices = []
+        reasons = []
+        for choice in question["answers"]:
+            choices.append(f"- {choice['answer']}")
+            if choice["correct"]:
+                verdict = f"**{choice['answer']}**: right."
+            else:
+                verdict = f"{choice['answer']}: no."
+            reasons.append(f"- {verdict} {choice['feedback']}")
+        text.append(f"**{number}.** {question['question']}")
+        text.append("\n".join(choices))
+        reasons = "\n".join(reasons)
+        text.append(f"<details><summary>Answer to {number}</summary>\n\n{reasons}\n\n</details>")
     return "\n\n".join([*text, "</details>"])

@@ -12,7 +12,7 @@ import torch
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-from helpers.course.figures import Table, axes, image_grid, labelled_scatter
+from helpers.course.figures import Table, axes, image_grid, labelled_scatter, spread
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,9 @@ def rendered(table):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_cell_is_a_text(text):
-    "Whatever a title or a label holds: it is seen as it is, and neither it nor what follows becomes anything else."
+    """Whatever a title or a label holds: it is seen as it is.
+
+    Neither it nor what follows becomes anything else."""
     table = Table([text, "b"], [[text, "last"], [text, text]])
     cells = [[re.sub("</?span>", "", cell) for cell in row] for row in rendered(table)]
     assert [[html.unescape(cell) for cell in row] for row in cells] == [
@@ -132,7 +134,7 @@ def test_a_cell_is_a_text(text):
 
 
 def test_dollars_of_one_cell_are_kept_apart():
-    "JupyterLab looks for formulas in the finished page once more, within a paragraph or an element."
+    "JupyterLab looks for formulas in the finished page once more, within an element."
     assert rendered(Table(["a"], [["$5 to $10"]])) == [["<span>$</span>5 to <span>$</span>10"]]
 
 
@@ -147,3 +149,18 @@ def test_code_stays_code():
 def test_a_line_break_is_a_blank():
     table = Table(["a\nb", "c"], [["d\r\ne", 1.5]])
     assert rendered(table) == [["d e", "1.5"]] and repr(table) == "a b  c\nd e  1.5"
+
+
+def test_spread_of_seeds():
+    scores = {"plain": [0.5, 0.75, 1.0], "one seed": torch.tensor([0.12345678]), "none": []}
+    table = spread(scores)
+    assert list(table.columns) == ["mean", "sd", "lowest", "highest", "seeds"]
+    assert table.loc["plain"].tolist() == [0.75, 0.25, 0.5, 1.0, 3]
+    assert table.loc["one seed", "mean"] == 0.1235 and np.isnan(table.loc["one seed", "sd"])
+    assert table["seeds"].tolist() == [3, 1, 0] and table["seeds"].dtype == int
+    assert spread(scores, digits=2).loc["one seed", "mean"] == 0.12
+
+
+def test_a_score_that_is_nan_is_not_passed_over():
+    row = spread({"diverged": [0.5, float("nan")]}).loc["diverged"]
+    assert row.isna().tolist() == [True, True, True, True, False]

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from shared import LESSONS, ROOT
 
 from helpers.course.quiz import questions, quiz, quiz_text
@@ -12,14 +14,12 @@ numbers = [path.name[:2] for path in LESSONS]
 
 @pytest.mark.parametrize("number", numbers)
 def test_questions(number):
-    asked = questions(number)
-    assert len(asked) >= 8
-    assert len({question["question"] for question in asked}) == len(asked)
-    for question in asked:
-        assert (
-            set(question) == {"question", "type", "answers"}
-            and question["type"] == "multiple_choice"
-        )
+    quiz_questions = questions(number)
+    assert len(quiz_questions) >= 8
+    assert len({question["question"] for question in quiz_questions}) == len(quiz_questions)
+    for question in quiz_questions:
+        assert set(question) == {"question", "type", "answers"}
+        assert question["type"] == "multiple_choice"
         assert sum(choice["correct"] for choice in question["answers"]) == 1
         assert len(question["answers"]) >= 3
         for choice in question["answers"]:
@@ -43,13 +43,30 @@ def test_text_holds_everything():
             assert choice["answer"] in text and choice["feedback"] in text
 
 
-def test_missing_questions_are_said(tmp_path, monkeypatch, capsys):
-    import helpers.course.exercises as exercises
+@pytest.fixture
+def shell():
+    "A shell as in a notebook: without one, what is displayed cannot be captured."
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
 
-    monkeypatch.setattr(
-        exercises, "questions", lambda lesson: (_ for _ in ()).throw(FileNotFoundError("gone"))
-    )
-    quiz("01")
+
+def test_a_quiz_is_shown(learner, shell):
+    pytest.importorskip("jupyterquiz")
+    with capture_output() as captured:
+        quiz("01")
+        quiz("01")
+    page, script, *again = [output.data for output in captured.outputs]
+    assert "outline" in page["text/html"] and page["text/plain"] == "The quiz of lesson 01"
+    code = script["application/javascript"]
+    assert "data-lm-suppress-shortcuts" in code and "ELEMENT" not in code
+    assert "typeof MathJax != 'undefined'" not in code
+    assert "Right. " in code + page["text/html"]
+    assert again == [page, script], "the same at each run"
+
+
+def test_missing_questions_are_said(learner, capsys):
+    pytest.importorskip("jupyterquiz")
+    quiz("00")
     assert "stand below" in capsys.readouterr().out
 
 

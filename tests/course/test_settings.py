@@ -25,7 +25,13 @@ from helpers.course.settings import (
 @pytest.fixture(autouse=True)
 def bare(tmp_path, monkeypatch):
     "An empty working folder, and none of the environment variables that the package reads."
-    for name in ("HELPERS_SETTINGS", "HELPERS_DATA", "HELPERS_QUIET", "KAGGLE_KERNEL_RUN_TYPE"):
+    for name in (
+        "HELPERS_SETTINGS",
+        "HELPERS_DATA",
+        "HELPERS_QUIET",
+        "KAGGLE_KERNEL_RUN_TYPE",
+        "RANK",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -82,28 +88,26 @@ def test_shipped_file_explains_every_key_and_choice():
 
 def test_values_are_read(write, tmp_path):
     path = write("[learner]\noffline = require-real\nseed = 7\ndevice = cpu\nsize = full\n")
-    found = settings()
-    assert (found.data_folder, found.offline, found.seed, found.device, found.size) == (
-        None,
-        "require-real",
-        7,
-        "cpu",
-        "full",
-    )
-    assert (found.root, found.cache, found.pick(1, 2)) == (tmp_path, tmp_path / "data" / "cache", 2)
+    switches = settings()
+    assert switches.data_folder is None
+    assert switches.offline == "require-real"
+    assert switches.seed == 7
+    assert switches.device == "cpu"
+    assert switches.size == "full"
+    assert switches.root == tmp_path
+    assert switches.cache == tmp_path / "data" / "cache"
+    assert switches.pick(1, 2) == 2
     path.write_text("[learner]\n")  # read afresh: an edit needs no restart
-    found = settings()
-    assert (found.offline, found.seed, found.device, found.size, found.pick(1, 2)) == (
-        "allow-stand-in",
-        42,
-        "auto",
-        "quick",
-        1,
-    )
+    switches = settings()
+    assert switches.offline == "allow-stand-in"
+    assert switches.seed == 42
+    assert switches.device == "auto"
+    assert switches.size == "quick"
+    assert switches.pick(1, 2) == 1
 
 
 def test_on_kaggle_the_cache_is_no_output(write, tmp_path, monkeypatch):
-    "The working folder is kept as the notebook's output there, and may hold neither many nor deep folders."
+    "The working folder is kept as the notebook's output there: no many and no deep folders."
     write("[learner]\n")
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -148,9 +152,9 @@ def test_no_file_at_all_means_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setattr(
         helpers, "__file__", str(tmp_path / "site-packages" / "helpers" / "__init__.py")
     )
-    found = settings()
-    assert {key: str(getattr(found, key) or "") for key in DEFAULTS} == DEFAULTS
-    assert found.root.is_relative_to(Path.home())
+    switches = settings()
+    assert {key: str(getattr(switches, key) or "") for key in DEFAULTS} == DEFAULTS
+    assert switches.root.is_relative_to(Path.home())
 
 
 # Refusing
@@ -264,11 +268,19 @@ def test_environment_wins(write, tmp_path, monkeypatch):
 # Progress bars
 
 
-def test_nobody_watches_a_pipe(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_only_the_main_process_is_watched(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    for rank, watched in (("0", True), ("1", False), ("12", False)):
+        monkeypatch.setenv("RANK", rank)
+        assert interactive() == watched
+
+
+def test_nobody_watches_a_pipe(monkeypatch):
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert not interactive()
@@ -289,7 +301,7 @@ class Shown:
 
 
 def test_bar_of_a_notebook_leaves_nothing(monkeypatch):
-    "A widget of ipywidgets 7 shows itself and drops the display_id; a bundle that names the widget keeps it."
+    "A widget of ipywidgets 7 drops the display_id; a bundle that names the widget keeps it."
     import IPython.display
     import tqdm.auto
     from tqdm.notebook import tqdm_notebook

@@ -2,40 +2,62 @@
 
 import numpy as np
 
-from helpers.course.exercises import Hint, exercise, near
+from helpers.course.exercises import compare, exercise
+
+
+def _merge(W1, b1, W2, b2, W3, b3):
+    return W3 @ W2 @ W1, W3 @ (W2 @ b1 + b2) + b3
+
+
+def _in_reverse(W1, b1, W2, b2, W3, b3):
+    return W1 @ W2 @ W3, b3
+
+
+def _first_after_second(W1, b1, W2, b2, W3, b3):
+    return W3 @ W1 @ W2, b3
+
+
+def _sum_of_biases(W1, b1, W2, b2, W3, b3):
+    return W3 @ W2 @ W1, b1 + b2 + b3
 
 
 @exercise("02-three-affines", "three affine functions as one")
 def check_three_affines(merge):
     random = np.random.default_rng(0)
-    W1, W2, W3 = [random.normal(size=shape) for shape in ((3, 2), (4, 3), (5, 4))]
-    b1, b2, b3 = [random.normal(size=n) for n in (3, 4, 5)]
-    try:
-        got = merge(W1, b1, W2, b2, W3, b3)
-    except ValueError as error:
-        raise Hint(
-            f"The shapes do not fit ({str(error)[:60]} …). The map that acts first stands on the right: W3 @ W2 @ W1. And a bias goes through every map that comes after it."
-        ) from None
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
-        raise Hint("Return a matrix and a bias: two arrays.")
-    W, b = map(np.asarray, got)
-    if W.shape != (5, 2):
-        raise Hint(
-            f"The merged matrix takes 2 numbers and gives 5, so its shape is [5, 2]; yours is {list(W.shape)}. The map that acts first stands on the right."
-        )
-    if not near(W, W3 @ W2 @ W1):
-        raise Hint(
-            "The matrix is not right: it should be the product of the three, the first map on the right."
-        )
-    if b.shape == (5,) and near(b, b3):
-        raise Hint(
-            "b1 and b2 have been lost. The second map sees W1 @ x + b1, and multiplies b1 too."
-        )
-    if b.shape == (5,) and near(b, W3 @ b2 + b3):
-        raise Hint("b1 has been lost. It goes through the second map and then through the third.")
-    if b.shape == (5,) and near(b, W3 @ (W2 @ b1) + b3):
-        raise Hint("b2 has been lost. It goes through the third map.")
-    if not near(b, W3 @ (W2 @ b1 + b2) + b3):
-        raise Hint(
-            "The bias is not right. Write out W3 @ (W2 @ (W1 @ x + b1) + b2) + b3 and collect what does not contain x."
-        )
+
+    def layers(sizes):
+        "Matrix and bias of each layer, one after the other."
+        arguments = []
+        for inputs, outputs in zip(sizes, sizes[1:]):
+            arguments += [random.normal(size=(outputs, inputs)), random.normal(size=outputs)]
+        return tuple(arguments)
+
+    compare(
+        merge,
+        examples=[layers([2, 3, 4, 5]), layers([3, 3, 3, 3])],
+        right=_merge,
+        wrong={
+            "The matrices are in the wrong order. The map that acts first stands on the right: "
+            "W3 @ W2 @ W1. And a bias goes through every map that comes after it.": (
+                _in_reverse,
+                _first_after_second,
+                lambda W1, b1, W2, b2, W3, b3: (W1 @ W2 @ W3, W1 @ (W2 @ b3 + b2) + b1),
+                lambda W1, b1, W2, b2, W3, b3: (W1 @ W2 @ W3, W3 @ (W2 @ b1 + b2) + b3),
+            ),
+            "The matrix is right, and the biases cannot simply be added. "
+            "A bias goes through every map that comes after it.": _sum_of_biases,
+            "b1 and b2 have been lost. The second map sees W1 @ x + b1, and multiplies b1 too.": (
+                lambda W1, b1, W2, b2, W3, b3: (W3 @ W2 @ W1, b3)
+            ),
+            "b1 has been lost. It goes through the second map and then through the third.": (
+                lambda W1, b1, W2, b2, W3, b3: (W3 @ W2 @ W1, W3 @ b2 + b3)
+            ),
+            "b2 has been lost. It goes through the third map.": (
+                lambda W1, b1, W2, b2, W3, b3: (W3 @ W2 @ W1, W3 @ W2 @ b1 + b3)
+            ),
+            "Two maps only: the third, W3 and b3, has not been used.": (
+                lambda W1, b1, W2, b2, W3, b3: (W2 @ W1, W2 @ b1 + b2)
+            ),
+        },
+        returns="a matrix and a bias: two arrays",
+    )

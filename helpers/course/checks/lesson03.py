@@ -1,54 +1,79 @@
 "What the exercises on MNIST and plain SGD accept, and what they say to each mistake."
 
 import copy
-from itertools import islice
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.course.exercises import Hint, exercise, near
+from helpers.course.exercises import Hint, compare, exercise, near
+
+
+def _batches(rows_of_x, rows_of_y, drop_last=False):
+    "Mini-batches; each function gives, from the order, the rows between two positions."
+
+    def batches_of(x, y, bs, order):
+        end = len(order) - len(order) % bs if drop_last else len(order)
+        for first in range(0, end, bs):
+            last = min(first + bs, end)
+            yield x[rows_of_x(order, first, last)], y[rows_of_y(order, first, last)]
+
+    return batches_of
+
+
+def _in_order(order, first, last):
+    return order[first:last]
+
+
+def _as_they_lie(order, first, last):
+    return torch.arange(first, last)
+
+
+def _endless(x, y, bs, order):
+    while True:
+        yield from _batches(_in_order, _in_order)(x, y, bs, order)
+
+
+def _rows(x, y, bs, order):
+    for row in order:
+        yield x[row], y[row]
+
+
+def _batches_of_one(x, y, bs, order):
+    return _batches(_in_order, _in_order)(x, y, 1, order)
 
 
 @exercise("03-data-loader", "mini-batches in a given order")
 def check_data_loader(batches_of):
-    x, y = torch.arange(10.0)[:, None] * 10, torch.arange(10)
+    x = torch.arange(10.0)[:, None] * 10
+    y = torch.arange(10)
     order = torch.tensor([7, 3, 9, 0, 1, 8, 2, 5, 4, 6])
-    try:
-        got = list(islice(batches_of(x, y, 4, order), 20))
-    except TypeError as error:
-        if "iterable" in str(error):
-            raise Hint(
-                "The result cannot be looped over. Use `yield` for each batch, or return a list of pairs."
-            ) from None
-        raise
-    if any(
-        torch.is_tensor(yb) and yb.ndim == 0
-        for pair in got
-        if isinstance(pair, (tuple, list))
-        for yb in pair[1:]
-    ):
-        raise Hint(
-            "Each item should be a batch of rows; yours is a single row. Take `bs` rows at once."
-        )
-    if len(got) == 20:
-        raise Hint("The batches never end. One epoch shows each row once.")
-    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in got):
-        raise Hint("Each batch should be a pair: its rows of x and its rows of y.")
-    sizes = [len(yb) for _, yb in got]
-    if sizes == [4, 4]:
-        raise Hint("The last two rows are never shown: 10 rows make batches of 4, 4 and 2.")
-    if sizes != [4, 4, 2]:
-        raise Hint(f"10 rows in batches of 4 should give sizes 4, 4, 2; yours are {sizes}.")
-    xs, ys = torch.cat([xb for xb, _ in got]).flatten(), torch.cat([yb for _, yb in got])
-    if not near(xs, ys * 10.0):
-        raise Hint(
-            "Pictures and labels no longer belong together: take the same rows of x and of y."
-        )
-    if near(ys, y):
-        raise Hint("You walk through the rows as they lie. Take them in the order given.")
-    if not near(ys, order):
-        raise Hint(f"The rows should come as {order.tolist()}; yours come as {ys.tolist()}.")
+    compare(
+        batches_of,
+        examples=[(x, y, 4, order), (x, y, 3, order.flip(0))],
+        right=_batches(_in_order, _in_order),
+        wrong={
+            "Each item should be a batch of rows; yours is a single row. Take `bs` rows at once.": (
+                _rows,
+                _batches_of_one,
+            ),
+            "The batches never end. One epoch shows each row once.": _endless,
+            "The last two rows are never shown: 10 rows make batches of 4, 4 and 2.": (
+                _batches(_in_order, _in_order, drop_last=True)
+            ),
+            "Pictures and labels no longer belong together: take the same rows of x and of y.": (
+                _batches(_in_order, _as_they_lie),
+                _batches(_as_they_lie, _in_order),
+            ),
+            "You walk through the rows as they lie. Take them in the order given.": (
+                _batches(_as_they_lie, _as_they_lie)
+            ),
+        },
+        returns=(
+            "something to loop over, with a pair for each batch, its rows of x and its rows of y: "
+            "three pairs for 10 rows in batches of 4. Use `yield` for each, or return a list"
+        ),
+    )
 
 
 @exercise("03-my-linear", "an affine layer as a module")
@@ -59,17 +84,20 @@ def check_my_linear(MyLinear):
     except AttributeError as error:
         if "Module.__init__" in str(error):
             raise Hint(
-                "The first line of `__init__` should be `super().__init__()`: it makes the place where parameters are registered."
+                "The first line of `__init__` should be `super().__init__()`: "
+                "it makes the place where parameters are registered."
             ) from None
         raise
     shapes = sorted(list(p.shape) for p in layer.parameters())
     if not shapes:
         raise Hint(
-            "`parameters()` is empty, so nothing would be learned. Wrap weight and bias in `nn.Parameter`."
+            "`parameters()` is empty, so nothing would be learned. "
+            "Wrap weight and bias in `nn.Parameter`."
         )
     if len(shapes) > 1 and [10] not in shapes:
         raise Hint(
-            f"The bias needs one number for each output, shape [10]; your parameters have shapes {shapes}."
+            "The bias needs one number for each output, shape [10]; "
+            f"your parameters have shapes {shapes}."
         )
     if [10] not in shapes:
         raise Hint("There is no bias among the parameters: one number for each output.")
@@ -79,89 +107,110 @@ def check_my_linear(MyLinear):
         )
     if shapes != [[10], [10, 784]]:
         raise Hint(f"The parameters should have shapes [10, 784] and [10]; yours have {shapes}.")
-    weight, bias = [next(p for p in layer.parameters() if p.ndim == n) for n in (2, 1)]
-    if float(weight.detach().std()) == 0:
+    bias, weight = sorted(layer.parameters(), key=lambda p: p.ndim)
+    deviation = float(weight.detach().std())
+    if deviation == 0:
         raise Hint(
-            "All weights start equal. Two hidden units that start equal stay equal for ever; start from random numbers."
+            "All weights start equal. Two hidden units that start equal stay equal for ever; "
+            "start from random numbers."
         )
-    if float(weight.detach().std()) > 0.3:
+    if deviation > 0.3:
         raise Hint(
-            "The weights start too large: with 784 inputs the outputs come out near 28. Divide by the root of the number of inputs."
+            "The weights start too large: with 784 inputs the outputs come out near 28. "
+            "Divide by the root of the number of inputs."
         )
     with torch.no_grad():
         bias.copy_(torch.arange(10.0))
     xb = torch.rand(5, 784)
-    got = layer(xb)
-    if got is None:
+    outputs = layer(xb)
+    if outputs is None:
         raise Hint("`forward` returned None; it should return the outputs.")
-    if near(got, xb @ weight.T):
+    if near(outputs, xb @ weight.T):
         raise Hint("The bias is there but is not added.")
-    if not near(got, F.linear(xb, weight, bias)):
+    if not near(outputs, F.linear(xb, weight, bias)):
         raise Hint(
-            f"The outputs differ from `F.linear(xb, weight, bias)`; yours have shape {list(got.shape)}, wanted is [5, 10] with xb @ weight.T + bias."
+            "The outputs differ from `F.linear(xb, weight, bias)`; "
+            f"yours have shape {list(outputs.shape)}, wanted is [5, 10] with xb @ weight.T + bias."
         )
+
+
+def _plain_sgd(model, batches, lr):
+    "Losses of plain SGD, a number for each batch, and the parameters after each step."
+    model = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    losses = []
+    states = []
+    for xb, yb in batches:
+        loss = F.cross_entropy(model(xb), yb)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        states.append(copy.deepcopy(list(model.parameters())))
+    return losses, states
+
+
+def _try_step(train_step, model, xb, yb, lr):
+    "One step of the answer; its usual errors in plain words."
+    try:
+        return train_step(model, xb, yb, lr)
+    except TypeError as error:
+        if "NoneType" not in str(error):
+            raise
+        raise Hint("`.grad` is still None: did you call `backward` before you used it?") from None
+    except RuntimeError as error:
+        text = str(error)
+        unsupported = isinstance(error, NotImplementedError)
+        if unsupported or "argument" in text or "expected" in text.lower():
+            raise Hint(
+                f"PyTorch cannot use these arguments ({text[:70]} …). "
+                "In `F.cross_entropy` the outputs come first, then the targets."
+            ) from None
+        if "leaf" in text:
+            raise Hint(
+                "PyTorch refuses: it would have to differentiate through the update. "
+                "Put the update under `with torch.no_grad():`."
+            ) from None
+        raise
 
 
 @exercise("03-training-step", "forward, loss, backward, update, zero")
 def check_training_step(train_step):
     torch.manual_seed(0)
-    model, lr = nn.Linear(6, 3), 0.5
-    reference = copy.deepcopy(model)
-    data = [(torch.randn(8, 6), torch.randint(3, (8,))) for _ in range(3)]
-    optimizer = torch.optim.SGD(reference.parameters(), lr=lr)
-    losses, first, states = [], None, []
-    for xb, yb in data:
-        loss = F.cross_entropy(reference(xb), yb)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-        states.append(copy.deepcopy(list(reference.parameters())))
+    model = nn.Linear(6, 3)
+    lr = 0.5
+    batches = [(torch.randn(8, 6), torch.randint(3, (8,))) for _ in range(3)]
+    losses, states = _plain_sgd(model, batches, lr)
     start = copy.deepcopy(list(model.parameters()))
-    for n, (xb, yb) in enumerate(data):
-        try:
-            got = train_step(model, xb, yb, lr)
-        except TypeError as error:
-            if "NoneType" in str(error):
-                raise Hint(
-                    "`.grad` is still None: did you call `backward` before you used it?"
-                ) from None
-            raise
-        except RuntimeError as error:
-            if (
-                isinstance(error, NotImplementedError)
-                or "argument" in str(error)
-                or "expected" in str(error).lower()
-            ):
-                raise Hint(
-                    f"PyTorch cannot use these arguments ({str(error)[:70]} …). In `F.cross_entropy` the outputs come first, then the targets."
-                ) from None
-            if "leaf" in str(error):
-                raise Hint(
-                    "PyTorch refuses: it would have to differentiate through the update. Put the update under `with torch.no_grad():`."
-                ) from None
-            raise
-        now = list(model.parameters())
-        if n == 0:
-            if near(now, start):
-                raise Hint(
-                    "The parameters did not move. `p = p - …` makes a new tensor; change the old one in place, with `p -= …` or `p.sub_(…)`. (Or was the gradient zeroed before it was used?)"
-                )
-            if near(now, [2 * a - b for a, b in zip(start, states[0])]):
-                raise Hint("You walk uphill: subtract the gradient.")
-            if torch.is_tensor(got):
-                raise Hint(
-                    "A plain number is asked for, and a tensor drags along the record of how it was computed. Return `loss.item()`."
-                )
-            if not near(now, states[0]):
-                raise Hint(
-                    "After one step the parameters are not where plain SGD puts them: p - lr · gradient."
-                )
-            if not near(got, losses[0]):
-                raise Hint(
-                    f"The step is right; the number returned should be the loss before it, {losses[0]:.4f}, and is {got:.4f}."
-                )
+    result = _try_step(train_step, model, *batches[0], lr)
+    parameters = list(model.parameters())
+    if near(parameters, start):
+        raise Hint(
+            "The parameters did not move. `p = p - …` makes a new tensor; change the old one "
+            "in place, with `p -= …` or `p.sub_(…)`. "
+            "(Or was the gradient zeroed before it was used?)"
+        )
+    uphill = [2 * before - after for before, after in zip(start, states[0])]
+    if near(parameters, uphill):
+        raise Hint("You walk uphill: subtract the gradient.")
+    if torch.is_tensor(result):
+        raise Hint(
+            "A plain number is asked for, and a tensor drags along the record of how it was "
+            "computed. Return `loss.item()`."
+        )
+    if not near(parameters, states[0]):
+        raise Hint(
+            "After one step the parameters are not where plain SGD puts them: p - lr · gradient."
+        )
+    if not near(result, losses[0]):
+        raise Hint(
+            "The step is right; the number returned should be the loss before it, "
+            f"{losses[0]:.4f}, and is {result:.4f}."
+        )
+    for xb, yb in batches[1:]:
+        _try_step(train_step, model, xb, yb, lr)
     if not near(list(model.parameters()), states[-1]):
         raise Hint(
-            "The first step is right, the next are not: the gradients of the step before are still there, and `backward` adds to them. Zero them."
+            "The first step is right, the next are not: the gradients of the step before are "
+            "still there, and `backward` adds to them. Zero them."
         )

@@ -3,8 +3,26 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
-from helpers.course.exercises import Hint, exercise, near
+from helpers.course.exercises import compare, exercise
+
+
+def _counted(numbers):
+    "How many numbers learn, from a function that counts those of a shape."
+
+    def learning_parameters(shapes, frozen):
+        return sum(numbers(shape) for name, shape in shapes.items() if name not in frozen)
+
+    return learning_parameters
+
+
+def _without_scalars(shape):
+    return math.prod(shape) if shape else 0
+
+
+def _frozen_only(shapes, frozen):
+    return sum(math.prod(shapes[name]) for name in frozen)
 
 
 @exercise("13-frozen", "what is left to learn")
@@ -16,230 +34,283 @@ def check_frozen(learning_parameters):
         "head": (7, 16),
         "bias": (7,),
     }
-    frozen = {"filters", "scale"}
-    kept = dict(shapes), set(frozen)
-    got = learning_parameters(shapes, frozen)
-    if (shapes, frozen) != kept:
-        raise Hint("You changed the dictionary or the set of the caller. Only read them.")
-    if torch.is_tensor(got):
-        got = got.item()
-    if isinstance(got, (list, tuple, dict, set)):
-        raise Hint("One number is asked for, the sum over all parameters that learn.")
-    if isinstance(got, str):
-        raise Hint("That is text. Return the number itself.")
-    size = {name: math.prod(shape) for name, shape in shapes.items()}
-    right = sum(size[name] for name in shapes if name not in frozen)
-    if got == right:
-        if learning_parameters({"a": (2, 3), "b": (4,)}, set()) != 10:
-            raise Hint("With nothing frozen all numbers learn. Does your code use `frozen`?")
-        return
-    if got == sum(size[name] for name in frozen):
-        raise Hint("You count what is frozen. Count the others.")
-    if got == sum(size.values()):
-        raise Hint("That is all of them. Leave out the names in `frozen`.")
-    if got == len(shapes) - len(frozen):
-        raise Hint("You count tensors. Count the numbers in them: the product of the shape.")
-    if got == len(frozen):
-        raise Hint(
-            "You count the frozen names. Count the numbers in the other tensors: the product of each shape."
-        )
-    if got == right - 1:
-        raise Hint("A tensor with the shape () holds one number, not none: `math.prod(())` is 1.")
-    if got == sum(sum(shapes[name]) for name in shapes if name not in frozen):
-        raise Hint("You add the sides of a shape. A matrix of 7 by 16 holds 7 times 16 numbers.")
-    if got == sum((shapes[name] or (1,))[0] for name in shapes if name not in frozen) or got == sum(
-        (shapes[name] or (0,))[0] for name in shapes if name not in frozen
-    ):
-        raise Hint("You count the rows. Multiply all sides of the shape.")
-    raise Hint(
-        f"For the shapes {shapes} with {sorted(frozen)} frozen it should be {right}; yours is {got}."
+    compare(
+        learning_parameters,
+        examples=[
+            (shapes, {"filters", "scale"}),
+            (shapes, {"head", "bias", "scale"}),
+            ({"a": (2, 3), "b": (4,)}, set()),
+        ],
+        right=_counted(math.prod),
+        wrong={
+            "You count what is frozen. Count the others.": _frozen_only,
+            "That is all of them. Leave out the names in `frozen`.": (
+                lambda shapes, frozen: sum(map(math.prod, shapes.values()))
+            ),
+            "You count tensors. Count the numbers in them: the product of the shape.": (
+                _counted(lambda shape: 1)
+            ),
+            "You count the frozen names. "
+            "Count the numbers in the other tensors: the product of each shape.": (
+                lambda shapes, frozen: len(frozen)
+            ),
+            "A tensor with the shape () holds one number, not none: `math.prod(())` is 1.": (
+                _counted(_without_scalars)
+            ),
+            "You add the sides of a shape. A matrix of 7 by 16 holds 7 times 16 numbers.": (
+                _counted(sum)
+            ),
+            "You count the rows. Multiply all sides of the shape.": (
+                _counted(lambda shape: shape[0] if shape else 1),
+                _counted(lambda shape: shape[0] if shape else 0),
+            ),
+            "One number is asked for, the sum over all parameters that learn.": (
+                lambda shapes, frozen: [
+                    math.prod(shape) for name, shape in shapes.items() if name not in frozen
+                ]
+            ),
+            "That is text. Return the number itself.": (
+                lambda shapes, frozen: str(_counted(math.prod)(shapes, frozen))
+            ),
+        },
+        returns="one number, the sum over all parameters that learn",
     )
+
+
+def _rates(first, last, n, exponent=lambda k, n: k / (n - 1)):
+    return [first * (last / first) ** exponent(k, n) for k in range(n)]
+
+
+def _equal_steps(first, last, n):
+    return [first + (last - first) * k / (n - 1) for k in range(n)]
 
 
 @exercise("13-rates", "the rates of a slice")
 def check_rates(slice_rates):
-    first, last, n = 2e-5, 6e-3, 4
-    try:
-        got = [float(rate) for rate in slice_rates(first, last, n)]
-    except TypeError:
-        raise Hint("A list of rates is asked for, one for each group.") from None
-    except ZeroDivisionError:
-        raise Hint("A division by zero: how many gaps are there between n groups?") from None
-    right = [first * (last / first) ** (k / (n - 1)) for k in range(n)]
-    if len(got) != n:
-        raise Hint(f"{n} groups, {len(got)} rates: one for each group, first and last among them.")
-
-    def same(wanted):
-        return all(abs(a - b) <= 1e-6 * abs(b) + 1e-15 for a, b in zip(got, wanted))
-
-    if same(right):
-        other = [float(rate) for rate in slice_rates(2e-4, 5e-3, 3)]
-        if not all(abs(a - b) < 1e-9 for a, b in zip(other, [2e-4, 1e-3, 5e-3])):
-            raise Hint(
-                "Right for one slice, wrong for another. Is the factor computed from `first` and `last`?"
-            )
-        return
-    if same(right[::-1]):
-        raise Hint(
-            "The other way round: the first group, the earliest layers, gets the smallest rate."
-        )
-    if same([first + (last - first) * k / (n - 1) for k in range(n)]):
-        raise Hint(
-            "Equal steps. Equal factors are asked for: each rate is the one before times the same number."
-        )
-    if same([first * (last / first) ** (k / n) for k in range(n)]):
-        raise Hint(
-            "The last group should get `last`. Between n groups there are n - 1 gaps, not n."
-        )
-    if same([first * (last / first) ** ((k + 1) / n) for k in range(n)]):
-        raise Hint(
-            "The first group should get `first`. Between n groups there are n - 1 gaps, not n."
-        )
-    if same([last / 10] * (n - 1) + [last]):
-        raise Hint(
-            "That is slice(last), with one number. Here the rates go from `first` to `last`."
-        )
-    if same([math.log10(rate) for rate in right]):
-        raise Hint("Those are the powers of ten. Raise 10 to them.")
-    slips = (
-        [first * ((last / first) / (n - 1)) ** k for k in range(n)],
-        [first * (last / first) ** k / (n - 1) for k in range(n)],
+    compare(
+        slice_rates,
+        examples=[(2e-5, 6e-3, 4), (2e-4, 5e-3, 3)],
+        right=_rates,
+        wrong={
+            "The other way round: the first group, the earliest layers, gets the smallest rate.": (
+                lambda first, last, n: _rates(first, last, n)[::-1]
+            ),
+            "Equal steps. Equal factors are asked for: "
+            "each rate is the one before times the same number.": _equal_steps,
+            "The last group should get `last`. Between n groups there are n - 1 gaps, not n.": (
+                lambda first, last, n: _rates(first, last, n, lambda k, n: k / n)
+            ),
+            "The first group should get `first`. Between n groups there are n - 1 gaps, not n.": (
+                lambda first, last, n: _rates(first, last, n, lambda k, n: (k + 1) / n)
+            ),
+            "That is slice(last), with one number. Here the rates go from `first` to `last`.": (
+                lambda first, last, n: [last / 10] * (n - 1) + [last]
+            ),
+            "Those are the powers of ten. Raise 10 to them.": (
+                lambda first, last, n: [math.log10(rate) for rate in _rates(first, last, n)]
+            ),
+            "Brackets: Python reads a**1/b as (a**1)/b. "
+            "Write the exponent in brackets, a**(1/b).": (
+                lambda first, last, n: [first * (last / first / (n - 1)) ** k for k in range(n)],
+                lambda first, last, n: [first * (last / first) ** k / (n - 1) for k in range(n)],
+            ),
+            "A factor of ten each time. The factor depends on `first`, `last` and `n`.": (
+                lambda first, last, n: [first * 10**k for k in range(n)]
+            ),
+            "One rate. A list of rates is asked for, one for each group.": (
+                lambda first, last, n: (first * last) ** 0.5
+            ),
+            "Only the ends. A rate for each group is asked for, first and last among them.": (
+                lambda first, last, n: [first, last]
+            ),
+        },
+        tolerance=1e-8,
+        returns="a list of rates, one for each group",
     )
-    if any(map(same, slips)):
-        raise Hint(
-            "Brackets: Python reads a**1/b as (a**1)/b. Write the exponent in brackets, a**(1/b)."
-        )
-    if same([first * 10**k for k in range(n)]):
-        raise Hint("A factor of ten each time. The factor depends on `first`, `last` and `n`.")
-    raise Hint(
-        f"For slice({first:g}, {last:g}) and {n} groups it should be {', '.join(f'{rate:.1e}' for rate in right)}; yours is {', '.join(f'{rate:.1e}' for rate in got)}."
-    )
+
+
+def _places(x, layout, prefix=0):
+    "Features as [n, places, features], without the first tokens."
+    if layout == "NCHW":
+        return x.flatten(2).transpose(1, 2)
+    if layout == "NHWC":
+        return x.flatten(1, 2)
+    return x[:, prefix:]
+
+
+def _pooled(join, places=_places):
+    "A pooling from what is made of the places."
+
+    def pool(x, layout, prefix=0):
+        return join(places(x, layout, prefix))
+
+    return pool
+
+
+def _max_and_mean(places):
+    return torch.cat([places.amax(1), places.mean(1)], 1)
+
+
+def _one_token(x, layout, prefix=0):
+    return _places(x, layout, min(prefix, 1))
+
+
+def _always_one_token(x, layout, prefix=0):
+    return _places(x, layout, 1)
+
+
+def _channels_last(x, layout, prefix=0):
+    return x.flatten(1, 2) if x.ndim == 4 else x[:, prefix:]
 
 
 @exercise("13-pool", "pooling for any layout")
 def check_pool(pool):
     generator = torch.Generator().manual_seed(4)
-    places = torch.randn(2, 12, 5, generator=generator, dtype=torch.float64)
-    shaped = {
-        "NLC": places,
-        "NHWC": places.view(2, 3, 4, 5),
-        "NCHW": places.view(2, 3, 4, 5).permute(0, 3, 1, 2),
-    }
+    tokens = torch.randn(2, 12, 5, generator=generator)
+    pictures = tokens.view(2, 3, 4, 5)
+    shifted = tokens.clone()
+    shifted[:, :2] += 50
+    compare(
+        pool,
+        examples=[
+            (tokens, "NLC"),
+            (pictures, "NHWC"),
+            (pictures.permute(0, 3, 1, 2), "NCHW"),
+            (shifted, "NLC", 2),
+        ],
+        right=_pooled(_max_and_mean),
+        wrong={
+            "Half of it: maximum and mean are asked for, side by side.": (
+                _pooled(lambda places: places.mean(1)),
+                _pooled(lambda places: places.amax(1)),
+            ),
+            "Both, side by side: [n, 2·features]. `torch.cat(..., 1)` puts them there; "
+            "adding them mixes two different things.": (
+                _pooled(lambda places: places.amax(1) + places.mean(1))
+            ),
+            "You put maximum and mean under each other. "
+            "Side by side is dimension 1 of `torch.cat`.": (
+                _pooled(lambda places: torch.cat([places.amax(1), places.mean(1)]))
+            ),
+            "`stack` makes a new dimension. `cat` puts them side by side.": (
+                _pooled(lambda places: torch.stack([places.amax(1), places.mean(1)], 1)),
+                _pooled(lambda places: torch.stack([places.amax(1), places.mean(1)])),
+            ),
+            "The other way round: the maximum first, as in fastai.": (
+                _pooled(lambda places: torch.cat([places.mean(1), places.amax(1)], 1))
+            ),
+            "You take the minimum. The maximum asks whether a feature is anywhere.": (
+                _pooled(lambda places: torch.cat([places.amin(1), places.mean(1)], 1))
+            ),
+            "No absolute values: a feature that is strongly negative is not there.": (
+                _pooled(lambda places: torch.cat([places.abs().amax(1), places.mean(1)], 1))
+            ),
+            "You sum. The mean does not depend on the size of the picture.": (
+                _pooled(lambda places: torch.cat([places.amax(1), places.sum(1)], 1))
+            ),
+            "`max` over a dimension gives two things, the largest values and where they stand. "
+            "`amax` gives the values alone.": (
+                _pooled(lambda places: places.max(1)),
+                _pooled(lambda places: places.max(1) + places.mean(1)),
+                _pooled(lambda places: torch.cat([places.max(1), places.mean(1)], 1)),
+            ),
+            "Layout NCHW: maximum or mean is taken over the wrong dimension. "
+            "Which dimensions are places, and which is the features?": (
+                _pooled(_max_and_mean, _channels_last)
+            ),
+            "With prefix=2 the first two tokens are no places. Leave them out.": (
+                _pooled(_max_and_mean, lambda x, layout, prefix: _places(x, layout))
+            ),
+            "You leave out one token whatever `prefix` says.": (
+                _pooled(_max_and_mean, _one_token),
+                _pooled(_max_and_mean, _always_one_token),
+            ),
+        },
+        returns="a tensor of shape [n, 2·features]",
+    )
 
-    def both(p):
-        return torch.cat([p.amax(1), p.mean(1)], 1)
 
-    def run(*given):
-        try:
-            got = pool(*given)
-        except TypeError as error:
-            if "return_types" in str(error) or "tuple" in str(error):
-                raise Hint(pair) from None
-            raise
-        if isinstance(got, tuple):
-            raise Hint(pair)
-        return torch.as_tensor(got)
+def _errors(weight, features, y):
+    "Softmax minus one-hot target, for each picture."
+    return (features @ weight.T).softmax(1) - F.one_hot(y, len(weight))
 
-    pair = "`max` over a dimension gives two things, the largest values and where they stand. `amax` gives the values alone."
-    for layout, x in shaped.items():
-        kept = x.clone()
-        got = run(x.clone() if layout != "NCHW" else x, layout)
-        if not torch.equal(x, kept):
-            raise Hint("You changed the features of the caller. Make new ones.")
-        if got.shape == (2, 5):
-            if near(got, places.amax(1)) or near(got, places.mean(1)):
-                raise Hint("Half of it: maximum and mean are asked for, side by side.")
-            raise Hint(
-                "Both, side by side: [n, 2·features]. `torch.cat(..., 1)` puts them there; adding them mixes two different things."
-            )
-        if got.shape == (4, 5):
-            raise Hint(
-                "You put maximum and mean under each other. Side by side is dimension 1 of `torch.cat`."
-            )
-        if got.shape == (2, 2, 5):
-            raise Hint("`stack` makes a new dimension. `cat` puts them side by side.")
-        if got.shape != (2, 10):
-            raise Hint(
-                f"Layout {layout}, shape {list(x.shape)}: [2, 10] is asked for, you return {list(got.shape)}. Which dimensions are places, and which is the features?"
-            )
-        if near(got, torch.cat([places.mean(1), places.amax(1)], 1)):
-            raise Hint("The other way round: the maximum first, as in fastai.")
-        if near(got, torch.cat([places.amin(1), places.mean(1)], 1)):
-            raise Hint("You take the minimum. The maximum asks whether a feature is anywhere.")
-        if near(got, torch.cat([places.abs().amax(1), places.mean(1)], 1)):
-            raise Hint("No absolute values: a feature that is strongly negative is not there.")
-        if near(got, torch.cat([places.amax(1), places.sum(1)], 1)):
-            raise Hint("You sum. The mean does not depend on the size of the picture.")
-        if not near(got, both(places)):
-            raise Hint(
-                f"Layout {layout}: maximum or mean is taken over the wrong dimension, or over some places only."
-            )
-    x = places.clone()
-    x[:, :2] += 50
-    got = run(x, "NLC", 2)
-    if near(got, both(x)):
-        raise Hint("With prefix=2 the first two tokens are no places. Leave them out.")
-    if got.shape == (2, 10) and near(got, both(x[:, 1:])):
-        raise Hint("You leave out one token whatever `prefix` says.")
-    if got.shape != (2, 10) or not near(got, both(x[:, 2:])):
-        raise Hint("Right without a prefix. With prefix=2, pool over the tokens from the third on.")
+
+def _gradient(weight, features, y):
+    return _errors(weight, features, y).T @ features / len(y)
+
+
+def _head_step(weight, features, y, lr):
+    return weight - lr * _gradient(weight, features, y)
+
+
+def _with_errors(errors):
+    "A step from another idea of what the errors are, given logits and one-hot targets."
+
+    def head_step(weight, features, y, lr):
+        targets = F.one_hot(y, len(weight))
+        return weight - lr * errors(features @ weight.T, targets).T @ features / len(y)
+
+    return head_step
+
+
+def _classes_of_batch(weight, features, y, lr):
+    errors = (features @ weight.T).softmax(1) - F.one_hot(y)
+    return weight - lr * errors.T @ features / len(y)
 
 
 @exercise("13-step", "one step of a frozen fit")
 def check_step(head_step):
     generator = torch.Generator().manual_seed(6)
-    weight, features = [
-        torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((3, 4), (5, 4))
-    ]
-    y, lr, kept = torch.tensor([0, 2, 1, 2, 2]), 0.3, weight.clone()
-    got = torch.as_tensor(head_step(weight, features, y, lr))
-    if not torch.equal(weight, kept):
-        raise Hint("You changed the old weight in place. Return a new one.")
-    if got.shape == (4, 3):
-        raise Hint("Your result is transposed: the weight has a row for each class.")
-    if got.shape != weight.shape:
-        raise Hint(
-            f"The new weight has the shape of the old one, {list(weight.shape)}; yours has {list(got.shape)}."
-        )
-    chances, targets = (features @ weight.T).softmax(1), torch.nn.functional.one_hot(y, 3)
-    gradient = (chances - targets).T @ features
-    if near(got, weight - lr * gradient / 5):
-        few = torch.tensor([0, 2])  # of the classes 0 and 1: the last one does not occur
-        try:
-            other = head_step(weight, features[few], y[few], 1.0)
-        except (RuntimeError, IndexError):
-            raise Hint(
-                "Right for one batch, an error for a smaller one. A batch need not hold every class, and `one_hot(y)` makes columns only up to the largest class in it: give it the number of classes, `len(weight)`. And n is the number of rows of `features`."
-            ) from None
-        if not near(other, weight - (chances[few] - targets[few]).T @ features[few] / 2):
-            raise Hint(
-                "Right for one batch, wrong for another. Is n the number of rows of `features`?"
-            )
-        return
-    if near(got, weight + lr * gradient / 5):
-        raise Hint(
-            "Uphill. Descent subtracts the gradient; softmax minus target, not target minus softmax."
-        )
-    if near(got, weight - lr * gradient):
-        raise Hint("You sum over the pictures. The loss is a mean: divide by n.")
-    if near(got, weight - lr * gradient / 15) or near(got, weight - lr * gradient / 3):
-        raise Hint("The mean goes over the pictures, not over the classes: divide by n.")
-    if near(got, -lr * gradient / 5) or near(got, lr * gradient / 5):
-        raise Hint("That is the step alone. Add it to the old weight.")
-    if near(got, gradient / 5):
-        raise Hint("That is the gradient. The new weight is the old one minus lr times it.")
-    if near(got, weight - gradient / 5):
-        raise Hint("The rate is missing: multiply the gradient by lr.")
-    if near(got, weight - lr * chances.T @ features / 5):
-        raise Hint("The targets are missing: softmax *minus the one-hot target*.")
-    if near(got, weight - lr * ((features @ weight.T) - targets).T @ features / 5):
-        raise Hint(
-            "You subtract the target from the logits. That is the gradient of a squared error; for cross-entropy, softmax first."
-        )
-    if near(got, weight - lr * ((features @ weight.T).softmax(0) - targets).T @ features / 5):
-        raise Hint(
-            "Softmax over the wrong dimension: each picture's chances sum to 1, which is dimension 1."
-        )
-    raise Hint(
-        "Three steps: errors = softmax of `features @ weight.T` minus one-hot targets, divided by n; gradient = errors.T @ features; weight - lr times it."
+    weight = torch.randn(3, 4, generator=generator)
+    features = torch.randn(5, 4, generator=generator)
+    y = torch.tensor([0, 2, 1, 2, 2])
+    few = torch.tensor([0, 2])  # of the classes 0 and 1: the last one does not occur
+    compare(
+        head_step,
+        examples=[(weight, features, y, 0.3), (weight, features[few], y[few], 1.5)],
+        right=_head_step,
+        wrong={
+            "Your result is transposed: the weight has a row for each class.": (
+                lambda w, x, y, lr: _head_step(w, x, y, lr).T
+            ),
+            "Uphill. Descent subtracts the gradient; "
+            "softmax minus target, not target minus softmax.": (
+                lambda w, x, y, lr: w + lr * _gradient(w, x, y)
+            ),
+            "You sum over the pictures. The loss is a mean: divide by n.": (
+                lambda w, x, y, lr: w - lr * _gradient(w, x, y) * len(y)
+            ),
+            "The mean goes over the pictures, not over the classes: divide by n.": (
+                lambda w, x, y, lr: w - lr * _errors(w, x, y).T @ x / len(w),
+                lambda w, x, y, lr: w - lr * _gradient(w, x, y) / len(w),
+            ),
+            "That is the step alone. Add it to the old weight.": (
+                lambda w, x, y, lr: -lr * _gradient(w, x, y),
+                lambda w, x, y, lr: lr * _gradient(w, x, y),
+            ),
+            "That is the gradient. The new weight is the old one minus lr times it.": (
+                lambda w, x, y, lr: _gradient(w, x, y)
+            ),
+            "The rate is missing: multiply the gradient by lr.": (
+                lambda w, x, y, lr: w - _gradient(w, x, y)
+            ),
+            "The targets are missing: softmax *minus the one-hot target*.": (
+                _with_errors(lambda logits, targets: logits.softmax(1))
+            ),
+            "You subtract the target from the logits. That is the gradient of a squared error; "
+            "for cross-entropy, softmax first.": (
+                _with_errors(lambda logits, targets: logits - targets)
+            ),
+            "Softmax over the wrong dimension: "
+            "each picture's chances sum to 1, which is dimension 1.": (
+                _with_errors(lambda logits, targets: logits.softmax(0) - targets)
+            ),
+            "Right for one batch, an error for a smaller one. A batch need not hold every class, "
+            "and `one_hot(y)` makes columns only up to the largest class in it: "
+            "give it the number of classes, `len(weight)`.": _classes_of_batch,
+            "Right for one batch, wrong for another. Is n the number of rows of `features`?": (
+                lambda w, x, y, lr: w - lr * _errors(w, x, y).T @ x / 5
+            ),
+        },
+        returns="the new weight, a tensor of the shape of the old one",
     )

@@ -1,0 +1,423 @@
+"Wrong answers that are no wrong solutions of a pure function, with words of the fitting hint."
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from helpers.course.exercises import exercises
+
+
+def right(name):
+    "The right solution of an exercise, to be spoilt."
+    return exercises(name[:2])[name].solutions()[0][0]
+
+
+def endless(*args):
+    while True:
+        pass
+
+
+# Lesson 03
+
+
+class NoSuper(nn.Module):
+    def __init__(self, inputs, outputs):
+        self.weight = nn.Parameter(torch.rand(outputs, inputs) / inputs**0.5)
+
+
+def small(outputs, inputs):
+    return (torch.rand(outputs, inputs) * 2 - 1) / inputs**0.5
+
+
+def linear(start=small, bias=True, parameter=nn.Parameter, add=True, turned=False):
+    "An affine layer with mistakes."
+
+    class MyLinear(nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            weight = start(outputs, inputs)
+            self.weight = parameter(weight.T if turned else weight)
+            if bias:
+                self.bias = parameter(torch.zeros(outputs))
+
+        def forward(self, xb):
+            outputs = xb @ (self.weight if turned else self.weight.T)
+            return outputs + self.bias if bias and add else outputs
+
+    return MyLinear
+
+
+def train_step(guard=True, zero=True, sign=-1, rebind=False, item=True, before=True):
+    "A step of plain SGD with mistakes."
+
+    def step(model, xb, yb, lr):
+        loss = F.cross_entropy(model(xb), yb)
+        loss.backward()
+        with torch.set_grad_enabled(not guard):
+            for p in model.parameters():
+                if rebind:
+                    p = p + sign * lr * p.grad
+                else:
+                    p += sign * lr * p.grad
+                if zero and p.grad is not None:
+                    p.grad.zero_()
+        if not before:
+            loss = F.cross_entropy(model(xb), yb)
+        return loss.item() if item else loss
+
+    return step
+
+
+def no_backward(model, xb, yb, lr):
+    loss = F.cross_entropy(model(xb), yb)
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= lr * p.grad
+    return loss.item()
+
+
+def targets_first(model, xb, yb, lr):
+    return F.cross_entropy(yb, model(xb)).item()
+
+
+# Lessons 05 and 08
+
+
+def adams(letters):
+    return dict(zip(("both", "none", "only the first", "only the second"), letters))
+
+
+def curves(letters):
+    return dict(zip(("overfitting", "too much decay", "not finished", "dropout"), letters))
+
+
+def dropout_with_both_masks(x, keep, p, training):
+    own = torch.empty_like(x).bernoulli_(1 - p)
+    return x * keep * own / (1 - p) if training else x
+
+
+def dropout_twice_scaled(x, keep, p, training):
+    return x * keep / (1 - p) ** 2 if training else x
+
+
+# Lesson 09
+
+
+def whole_matrix(indices, table):
+    return F.one_hot(indices, len(table)), table[indices]
+
+
+def fixed_indices(indices, table):
+    return right("09-one-hot")(torch.tensor([3, 0, 3]), table[:6])
+
+
+def random_table(rows, columns):
+    return nn.Parameter(torch.randn(rows, columns))
+
+
+def dot_product(users, films):
+    return (users * films).sum(1)
+
+
+def first_column(dot, user_bias, film_bias):
+    return dot + user_bias[:, 0] + film_bias[:, 0]
+
+
+def whole_biases(dot, user_bias, film_bias):
+    return dot + user_bias + film_bias
+
+
+def squeezed(dot, user_bias, film_bias):
+    return (dot[:, None] + user_bias + film_bias).squeeze()
+
+
+def unchanged(predictions):
+    return predictions
+
+
+def ratings(
+    combine=dot_product, add=first_column, table=random_table, finish=unchanged, **mistakes
+):
+    "A model of ratings with mistakes."
+
+    class DotProduct(nn.Module):
+        def __init__(self, users, films, factors):
+            if not mistakes.get("no_super"):
+                super().__init__()
+            sides = (factors, users) if mistakes.get("turned") else (users, factors)
+            self.users = table(*sides)
+            sides = (factors, films) if mistakes.get("turned") else (films, factors)
+            self.films = table(*sides)
+            if not mistakes.get("no_bias"):
+                self.user_bias = table(users, 1)
+                self.film_bias = table(films, 1)
+
+        def forward(self, user, film):
+            dot = combine(self.users[user], self.films[film])
+            return finish(add(dot, self.user_bias[user], self.film_bias[film]))
+
+    return DotProduct
+
+
+def constant(table):
+    return lambda rows, columns: nn.Parameter(table(rows, columns))
+
+
+# Lesson 16
+
+
+def labels(sample, answers):
+    return [answers[name] for name in sample]
+
+
+def refusing(message, when=lambda sample, answers: set(sample) != set(answers), then=labels):
+    "Labels, unless there is something to refuse, and then with this message."
+
+    def in_order(sample, answers):
+        if when(sample, answers):
+            raise ValueError(message(sample, answers))
+        return then(sample, answers)
+
+    return in_order
+
+
+def difference(sample, answers):
+    return f"{set(sample) ^ set(answers)}"
+
+
+def missing(sample, answers):
+    return [name for name in sample if name not in answers]
+
+
+def unequal_number(sample, answers):
+    return len(sample) != len(answers)
+
+
+def with_default(sample, answers):
+    return [answers.get(name, "normal") for name in sample]
+
+
+def alphabetical(sample, answers):
+    return labels(sorted(sample), answers)
+
+
+# Lesson 17
+
+
+def two_losses(outputs, disease, variety, diseases):
+    return right("17-slice")(outputs, disease, variety, diseases)
+
+
+def detached(first, second):
+    "The losses on outputs of which the gradient of a part is lost."
+
+    def losses(outputs, disease, variety, diseases):
+        one = outputs[:, :diseases]
+        other = outputs[:, diseases:]
+        one = one.detach() if first else one
+        other = other.detach() if second else other
+        return F.cross_entropy(one, disease) + F.cross_entropy(other, variety)
+
+    return losses
+
+
+def half_detached(*arguments):
+    outputs, *rest = arguments
+    return (two_losses(*arguments) + two_losses(outputs.detach(), *rest)) / 2
+
+
+def three_columns(outputs, disease, variety, diseases):
+    one = F.cross_entropy(outputs[:, :3], disease.clamp(max=2))
+    return one + F.cross_entropy(outputs[:, 3:], variety.clamp(max=outputs.shape[1] - 4))
+
+
+def gradient(loss, width, start=torch.randn, rows=8, ask=True, backward=True):
+    outputs = start(rows, width, requires_grad=ask)
+    result = loss(outputs)
+    if backward:
+        result.backward()
+    return outputs.grad
+
+
+def positions(marks):
+    return marks.nonzero().flatten().tolist()
+
+
+def trained(pick=lambda g: positions(g.abs().sum(0)), **options):
+    "The columns picked from a gradient, which may have been found in a wrong way."
+    return lambda loss, width: pick(gradient(loss, width, **options))
+
+
+WRONG = {
+    "01-update": [
+        (lambda a, b, x, y, lr: None, "returned None"),
+        (lambda a, b, x, y, lr: (1.6022, 0.5073), "Right for one example"),
+        (lambda a, b, x, y, lr: 1.1204, "Return two numbers"),
+        (lambda a, b, x, y, lr: 1 / 0, "ZeroDivisionError"),
+    ],
+    "01-gradient-checker": [(endless, "never ends")],
+    "01-largest-rate": [
+        (1 / 5032.58, "one step"),
+        (2 / 0.592768, "along the floor"),
+        (5032.58 * 2, "under the line"),
+        (4e-4, "too far"),
+        (3.9e-4, "slightly larger"),
+        (1e-4, "For which rate"),
+        ("fast", "One number"),
+    ],
+    "03-data-loader": [(lambda x, y, bs, order: 3, "something to loop over")],
+    "03-my-linear": [
+        (NoSuper, "super().__init__()"),
+        (linear(parameter=lambda t: t), "empty"),
+        (linear(bias=False), "no bias"),
+        (linear(turned=True), "turned round"),
+        (linear(torch.zeros), "start equal"),
+        (linear(torch.randn), "too large"),
+        (linear(add=False), "not added"),
+    ],
+    "03-training-step": [
+        (train_step(zero=False), "Zero them"),
+        (train_step(guard=False), "no_grad"),
+        (train_step(sign=1), "uphill"),
+        (train_step(rebind=True), "did not move"),
+        (train_step(item=False), "loss.item()"),
+        (train_step(before=False), "the loss before it"),
+        (no_backward, "did you call `backward`"),
+        (targets_first, "the outputs come first"),
+    ],
+    "05-suspects": [
+        (adams("ABDC"), "exactly one learning rate"),
+        (adams("BCAD"), "0.2, 0.36"),
+        (adams("BADC"), "mixed up"),
+        (adams(["B", ..., "A", "C"]), "no letter yet"),
+        ("C", "letter for each"),
+    ],
+    "06-one-cycle": [
+        (lambda done, peak: {"lr": right("06-one-cycle")(done, peak)}, "not a dictionary"),
+        (lambda done, peak: peak / 10, "it should be 0.0004"),
+    ],
+    "06-smooth": [
+        (lambda values, beta: right("06-smooth")(values, beta)[:-1], "five averages"),
+    ],
+    "06-read-finder": [
+        (0.05, "near the minimum"),
+        (0.9, "diverge"),
+        (1e-5, "hardly falls"),
+        (-1, "larger than zero"),
+        ("left", "One number"),
+    ],
+    "08-decay": [
+        (lambda w, g, lr, wd: (w - lr * g).sum(), "shape of `weight`"),
+        (lambda w, g, lr, wd: w - lr * (g + 4 * wd * w), "it should be"),
+        (lambda w, g, lr, wd: ..., "should return"),
+    ],
+    "08-curves": [
+        (curves("BADC"), "still falls"),
+        (curves("ADBC"), "high and close together"),
+        (curves("CABD"), "lower one"),
+        (curves("DACB"), "*above*"),
+        (curves("DBAC"), "not allowed to fit"),
+        (curves("DAAC"), "one of them"),
+        (curves(["D", ..., "B", "C"]), "no letter yet"),
+        ("D", "letter for each"),
+        (curves(["panel D", "A", "B", "C"]), "one letter from A to D"),
+    ],
+    "08-dropout": [
+        (dropout_with_both_masks, "mask is given"),
+        (dropout_twice_scaled, "it should be"),
+    ],
+    "08-batchnorm": [
+        (lambda x, m, v, w, b, eps: (x - v) / (m + eps).sqrt() * w + b, "it should be"),
+    ],
+    "09-one-hot": [
+        (whole_matrix, "floating numbers"),
+        (fixed_indices, "Right for one example"),
+    ],
+    "09-gradient": [
+        (lambda i, g, rows: 2 * right("09-gradient")(i, g, rows), "should be"),
+        (lambda i, g, rows: g.shape, "a tensor of the shape of the table"),
+    ],
+    "09-dot-product": [
+        (ratings(no_super=True), "super().__init__()"),
+        (ratings(table=torch.randn), "plain tensor"),
+        (ratings(no_bias=True), "no biases"),
+        (ratings(turned=True), "row for each name"),
+        (ratings(table=constant(torch.zeros)), "start at zero"),
+        (ratings(table=constant(torch.ones)), "start equal"),
+        (ratings(lambda u, f: u @ f.T), "every user with every film"),
+        (ratings(add=whole_biases), "broadcast"),
+        (ratings(lambda u, f: (u * f).sum(1, keepdim=True), whole_biases), "without keepdim"),
+        (ratings(lambda u, f: (u * f).sum(1, keepdim=True)), "without keepdim"),
+        (ratings(lambda u, f: u * f, whole_biases), "not been summed"),
+        (ratings(lambda u, f: u * f), "not been summed"),
+        (ratings(lambda u, f: (u * f).sum()), "whole batch"),
+        (ratings(lambda u, f: (u * f).sum(0)), "dim 1"),
+        (ratings(lambda u, f: (u * f).mean(1)), "mean"),
+        (ratings(lambda u, f: (u + f).sum(1)), "are added"),
+        (ratings(add=lambda dot, u, f: dot), "not added"),
+        (ratings(add=lambda dot, u, f: dot + u[:, 0]), "film's bias"),
+        (ratings(add=lambda dot, u, f: dot + f[:, 0]), "user's bias"),
+        (ratings(add=squeezed), "single pair"),
+        (ratings(finish=torch.sigmoid), "lesson 10"),
+        (ratings(finish=torch.Tensor.detach), "no gradient"),
+        (lambda users, films, factors: None, "class itself"),
+    ],
+    "11-recommend": [(lambda stars, rated: right("11-recommend")(stars, rated)[:4], "list of 4")],
+    "13-frozen": [(lambda shapes, frozen: 120, "Right for one example")],
+    "13-rates": [
+        (
+            lambda first, last, n: [first * 300 ** (k / 3) for k in range(n)],
+            "Right for one example",
+        ),
+    ],
+    "14-loop": [(lambda weights, batches, loss, lr, accum: None, "returned None")],
+    "14-fits": [
+        (lambda *arguments: 12.3, "Return True or False"),
+        (lambda *arguments: True, "it should be False"),
+    ],
+    "16-submission": [
+        (lambda sample, answers: list(answers.values()), "order of the dictionary"),
+        (labels, "KeyError"),
+        (refusing(missing, missing), "belongs to no name"),
+        (lambda sample, answers: [answers.get(name) for name in sample], "no answer"),
+        (with_default, "no answer"),
+        (refusing(difference, unequal_number, with_default), "the wrong ones"),
+        (refusing(lambda sample, answers: "something is wrong"), "name it"),
+        (
+            refusing(difference, lambda sample, answers: sample != list(answers)),
+            "should not matter",
+        ),
+        (refusing(difference, then=alphabetical), "alphabetical order"),
+        (refusing(lambda sample, answers: f"{sample}, {list(answers)}"), "every name"),
+        (lambda sample, answers: [answers.pop(name) for name in sample], "changed what"),
+        (lambda sample, answers: {name: answers[name] for name in sample}, "a dictionary"),
+        (lambda sample, answers: sorted(answers.values()), "sorted"),
+        (lambda sample, answers: list(sample), "the names"),
+    ],
+    "17-slice": [
+        (lambda *arguments: two_losses(*arguments).item(), "no gradient can flow"),
+        (detached(False, True), "columns of the varieties"),
+        (detached(True, False), "columns of the diseases"),
+        (half_detached, "not that of the two losses"),
+        (three_columns, "Right for one example"),
+    ],
+    "17-age": [(lambda *arguments: right("17-age")(*arguments).item(), "no gradient can flow")],
+    "17-columns": [
+        (trained(ask=False), "requires_grad"),
+        (trained(backward=False), "backward"),
+        (lambda loss, width: list(range(width)), "never calls the loss"),
+        (trained(rows=1), "shape [8, width]"),
+        (trained(lambda g: g.abs().sum(0) > 0), "yes or no"),
+        (trained(lambda g: g.abs().sum(0).nonzero().tolist()), "list in a list"),
+        (trained(lambda g: g.nonzero()[:, 1].tolist()), "several times"),
+        (trained(lambda g: positions(g.abs().sum(0) == 0)), "without a gradient"),
+        (trained(lambda g: list(range(g.shape[1]))), "all columns"),
+        (trained(lambda g: positions(g.abs().sum(1))), "Sum over the rows"),
+        (trained(lambda g: [0, 1]), "it should be"),
+        (trained(lambda g: positions(g.sum(0))), "Absolute values first"),
+        (trained(lambda g: positions(g[0])), "Look at all rows"),
+        (trained(lambda g: positions(g.amax(0) > 0)), "Look at all rows"),
+        (trained(start=torch.zeros), "random outputs"),
+        (trained(start=torch.ones), "Start from random outputs"),
+    ],
+}
