@@ -202,7 +202,8 @@ def test_readme_counts_claims():
     assert f"{counts['does not hold']} do not" in readme
 
 
-def test_readme_counts_exercises_and_questions():
+def test_readme_counts_exercises_and_questions(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tests" / "course")
     from wrong_answers import WRONG
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
