@@ -228,7 +228,7 @@ SHOW_ALL = """box => {
 }"""
 
 
-@pytest.mark.parametrize("number, lesson", enumerate((RACE, SOFTMAX)), ids=["race", "softmax"])
+@pytest.mark.parametrize(("number", "lesson"), [(0, RACE), (1, SOFTMAX)], ids=["race", "softmax"])
 def test_every_frame_is_shown(page, number, lesson):
     "Each control has a label, and each position shows the frame that was drawn for it."
     stored = frames.stored(lesson)
