@@ -1,0 +1,1 @@
+"For authors, never imported by a lesson: copies, pages, flashcards, the site."

@@ -12,23 +12,26 @@ import importlib, json, pkgutil, sys
 before = set(sys.modules)
 loaded = {}
 
-def import_and_note(name):
-    "Import a module; the packages loaded since the start, the standard library left out."
-    module = importlib.import_module(name)
+def note(step):
+    "The packages loaded since the start, the standard library left out."
     new = {name.split(".")[0] for name in set(sys.modules) - before}
-    loaded[name] = sorted(new - set(sys.stdlib_module_names))
-    return module
+    loaded[step] = sorted(new - set(sys.stdlib_module_names))
 
-helpers = import_and_note("helpers")
-import_and_note("helpers.course.lab")
-import_and_note("publish.refresh")
-bundle = import_and_note("publish.bundle")
-bundle.copies()
-import_and_note("publish.bundle")  # with what it has used
-import_and_note("helpers.optim")
+import helpers
+note("helpers")
+import helpers.course.lab
+note("lab")
+import publish.refresh
+note("refresh")
+import publish.bundle
+publish.bundle.copies()
+note("bundle")
+import helpers.optim
+note("optim")
 names = [module.name for module in pkgutil.walk_packages(helpers.__path__, "helpers.")]
 for name in names:
-    import_and_note(name)
+    importlib.import_module(name)
+note("every module")
 print(json.dumps([names, loaded]))
 """
 
@@ -40,10 +43,9 @@ def test_imports():
     names, loaded = json.loads(done.stdout)
     assert loaded["helpers"] == ["helpers"], "nothing but the standard library"
     # JupyterLab's server draws the front page; workflows that make pages and copies install little.
-    for name in ("helpers.course.lab", "publish.refresh", "publish.bundle"):
-        assert not {"torch", "numpy", "matplotlib", "fastai"} & set(loaded[name]), name
-    assert "torch" in loaded["helpers.optim"]
-    assert not {"pandas", "matplotlib"} & set(loaded["helpers.optim"])
-    assert "fastai" not in loaded[names[-1]], "after every module"
-    files = [path for path in (ROOT / "helpers").rglob("*.py") if path.name != "_modidx.py"]
-    assert len(names) == len(files)  # packages are named too, the course itself is not: _modidx is
+    for step in ("lab", "refresh", "bundle"):
+        assert not {"torch", "matplotlib", "fastai"} & set(loaded[step]), step
+    assert "torch" in loaded["optim"] and not {"pandas", "matplotlib"} & set(loaded["optim"])
+    assert "matplotlib" in loaded["every module"] and "fastai" not in loaded["every module"]
+    # Packages are named too, but not the course itself.
+    assert len(names) + 1 == len(list((ROOT / "helpers").rglob("*.py")))

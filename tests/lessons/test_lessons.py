@@ -1,174 +1,214 @@
-"Every lesson has all parts of a lesson, and stored outputs of a whole run. (That they run: test_bundle.py and whole/.)"
+"""Every lesson has all parts of a lesson, and stored outputs of a whole run.
+
+That they run: publish/test_bundle.py and whole/."""
 
 import json
 import re
 
-import nbformat
 import pytest
-from shared import LESSONS, ROOT
+from shared import (
+    APPENDIX,
+    BACKSTAGE,
+    LESSONS,
+    NBS,
+    ROOT,
+    SINGLE_FILES,
+    checkpoint,
+    code_cells,
+    has_picture,
+    read,
+    stem,
+)
 
 from helpers.course.front import FrontPage
 from helpers.course.quiz import questions, quiz_text
-from publish.lessons import address, buttons, printed
-from publish.refresh import refresh
+from publish.lessons import address, buttons, is_buttons, printed
+from publish.refresh import refresh, without_code
 
-names = [path.stem for path in LESSONS]
-backstage = sorted((ROOT / "nbs" / "backstage").glob("*.ipynb"))
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=stem)
+each_single_file = pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
 
 
 def text(notebook, kind="markdown"):
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == kind)
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=names)
-def test_has_every_part(path):
-    notebook = nbformat.read(path, as_version=4)
-    prose, code = text(notebook), text(notebook, "code")
+def headings(notebook):
+    "The lines that are headings."
+    lines = without_code(text(notebook)).splitlines()
+    return [line for line in lines if re.match(r"#+ ", line)]
+
+
+def calls(code, function):
+    "How often a line begins with a call of a function."
+    return len(re.findall(rf"^{function}\(", code, re.MULTILINE))
+
+
+# --- parts
+
+
+@each_single_file
+def test_says_what_it_is(path):
+    notebook = read(path)
     first = notebook.cells[0].source
     assert first.startswith("# ") and "\n> " in first
+    assert "import *" not in text(notebook, "code")
+
+
+@each_lesson
+def test_says_what_it_needs(path):
+    first = read(path).cells[0].source
     for key in ("minutes", "prerequisites", "data", "hardware"):
-        assert re.search(rf"^- {key}: \S", first, re.M), f"no {key} in the front matter"
-    headings = [line for line in prose.splitlines() if re.match(r"#+ ", line)]
-    order = [
-        next(n for n, line in enumerate(headings) if line.startswith(f"## {part}"))
-        for part in ("Then and now", "Exercises", "Quiz", "Summary")
-    ]
+        assert re.search(rf"^- {key}: \S", first, re.MULTILINE), f"no {key} in the front matter"
+
+
+@each_lesson
+def test_has_every_part(path):
+    notebook = read(path)
+    lines = headings(notebook)
+    order = []
+    for part in ("Then and now", "Exercises", "Quiz", "Summary"):
+        [number] = [n for n, line in enumerate(lines) if line.startswith(f"## {part}")]
+        order.append(number)
     assert order == sorted(order)
-    assert len(re.findall(r"^check\(", code, re.M)) >= 3
-    assert prose.count("<details><summary>Solution</summary>") == len(
-        re.findall(r"^check\(", code, re.M)
-    )
-    assert (
-        f'begin("{path.name[:2]}")' in code
-        and f'quiz("{path.name[:2]}")' in code
-        and "then_and_now(" in code
-    )
-    assert "import *" not in code
+    code = text(notebook, "code")
+    number = path.name[:2]
+    assert f'begin("{number}")' in code and f'quiz("{number}")' in code
+    assert calls(code, "then_and_now") == 1
 
 
-@pytest.mark.parametrize("path", LESSONS + backstage, ids=lambda path: path.stem)
+@each_lesson
+def test_every_exercise_has_a_solution(path):
+    notebook = read(path)
+    code = text(notebook, "code")
+    names = re.findall(r'^check\(\s*"([\w-]+)"', code, re.MULTILINE)
+    assert 1 <= len(names) == calls(code, "check")
+    assert {name[:2] for name in names} == {path.name[:2]}
+    assert text(notebook).count("<details><summary>Solution</summary>") == len(names)
+
+
+@pytest.mark.parametrize("path", APPENDIX, ids=stem)
+def test_appendix_is_no_lesson(path):
+    code = text(read(path), "code")
+    for function in ("begin", "check", "quiz", "then_and_now"):
+        assert calls(code, function) == 0
+
+
+# --- as notebooks
+
+
+@pytest.mark.parametrize("path", SINGLE_FILES + BACKSTAGE, ids=stem)
 def test_opens_without_a_question(path):
     "JupyterLab asks for a kernel where a notebook names none."
-    assert nbformat.read(path, as_version=4).metadata.get("kernelspec", {}).get("name") == "python3"
+    assert read(path).metadata.get("kernelspec", {}).get("name") == "python3"
 
 
-@pytest.mark.parametrize(
-    "path", LESSONS + backstage + [ROOT / "nbs" / "index.ipynb"], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [*SINGLE_FILES, *BACKSTAGE, NBS / "index.ipynb"], ids=stem)
 def test_headings_make_a_table_of_contents(path):
     "One title, at the top, and no level skipped after it."
-    cells = [
-        cell.source
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "markdown"
-    ]
-    levels = [
-        len(line.split(" ")[0])
-        for source in cells
-        for line in re.sub(r"^```.*?^```", "", source, flags=re.M | re.S).splitlines()
-        if re.match(r"#+ ", line)
-    ]
+    levels = [len(line.split(" ")[0]) for line in headings(read(path))]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=names)
+def test_page_names_are_unique():
+    "nbdev takes the number off."
+    names = []
+    for path in NBS.rglob("*.ipynb"):
+        if not checkpoint(path):
+            folder = path.relative_to(NBS).parent
+            names.append(folder / re.sub(r"^[\d_]+", "", path.stem))
+    assert len(names) == len(set(names))
+
+
+# --- stored outputs
+
+
+@each_lesson
 def test_stored_quiz_is_the_quiz(path):
-    [cell] = [
-        cell for cell in nbformat.read(path, as_version=4).cells if cell.source.startswith("quiz(")
-    ]
-    script = next(
-        output.data["application/javascript"]
-        for output in cell.outputs
-        if "application/javascript" in output.data
-    )
-    stored = json.JSONDecoder().raw_decode(script, script.index("["))[0]
-    words = {True: "Right. ", False: "No. "}
-    assert stored == [
-        {
-            **asked,
-            "answers": [
-                {**answer, "feedback": words[answer["correct"]] + answer["feedback"]}
-                for answer in asked["answers"]
-            ],
-        }
-        for asked in questions(path.name[:2])
-    ]
+    [cell] = [cell for cell in read(path).cells if cell.source.startswith("quiz(")]
+    scripts = [output.get("data", {}).get("application/javascript") for output in cell.outputs]
+    script = next(filter(None, scripts))
     assert "data-lm-suppress-shortcuts" in script
+    stored, _ = json.JSONDecoder().raw_decode(script, script.index("["))
+    expected = questions(path.name[:2])
+    for question in expected:
+        for answer in question["answers"]:
+            word = "Right." if answer["correct"] else "No."
+            answer["feedback"] = f"{word} {answer['feedback']}"
+    assert stored == expected
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=names)
+@each_single_file
 def test_stored_outputs(path):
-    "Stored outputs come from a whole run on real data, in order, with alt text for every figure, and reveal no machine."
-    notebook = nbformat.read(path, as_version=4)
+    "They come from a whole run on real data, and reveal no machine."
+    notebook = read(path)
     shown = printed(notebook)
-    assert (
-        not re.search(r"stand-in \w+:", shown)
-        and "Traceback" not in shown
-        and "Warning" not in shown
-    )
+    assert not re.search(r"stand-in \w+:", shown)
+    assert "Traceback" not in shown and "Warning" not in shown
     assert not re.search(r"(?<![\w.])/(?:root|work|tmp|home)/", shown)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            assert output.output_type != "error"
-            if "image/png" in output.get("data", {}):
-                assert "#| fig-alt:" in cell.source, cell.source[:80]
+    for cell in code_cells(notebook):
+        assert not [output for output in cell.outputs if output.output_type == "error"]
+    assert any(map(has_picture, notebook.cells)) or path in APPENDIX
     assert path.stat().st_size < 1_500_000
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=names)
-def test_generated_parts(path):
-    "Buttons and folded answers are those that `python -m publish.lessons refresh` writes."
-    prose = text(nbformat.read(path, as_version=4))
-    assert buttons(path.name) in prose and quiz_text(path.name[:2]) in prose
-    assert path.name in buttons(path.name) and address() in buttons(path.name)
+# --- what is made
+
+
+@each_single_file
+def test_buttons_are_those_of_the_file(path):
+    "As `python -m publish refresh` writes them."
+    [cell] = filter(is_buttons, read(path).cells)
+    assert cell.source == buttons(path.name)
+    assert path.name in cell.source and address() in cell.source
+
+
+@each_lesson
+def test_folded_answers_are_those_of_the_quiz(path):
+    assert quiz_text(path.name[:2]) in text(read(path))
 
 
 def test_refresh_changes_nothing():
     assert refresh() == []
 
 
-def test_page_names_are_unique():
-    stems = [
-        re.sub(r"^[\d_]+", "", path.stem)
-        for path in (ROOT / "nbs").rglob("*.ipynb")
-        if ".ipynb_checkpoints" not in path.parts
-    ]
-    assert len(stems) == len(set(stems))
+# --- what is said of them elsewhere
 
 
 def test_tables_of_lessons_agree_with_the_lessons(learner):
     "README and front page name every lesson with its title and its minutes."
-    front = printed(nbformat.read(ROOT / "nbs" / "index.ipynb", as_version=4))
+    front = printed(read(NBS / "index.ipynb"))
     assert front.strip() == repr(FrontPage()).strip()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in LESSONS:
-        first = nbformat.read(path, as_version=4).cells[0].source
-        title, minutes = (
-            re.search(r"^# (.+)$", first, re.M)[1],
-            re.search(r"^- minutes: (\d+)$", first, re.M)[1],
-        )
+        first = read(path).cells[0].source
+        title = re.search(r"^# (.+)$", first, re.MULTILINE)[1]
+        minutes = re.search(r"^- minutes: (\d+)$", first, re.MULTILINE)[1]
+        link = rf"\[{re.escape(title)}\]\([^)]*{path.name}\)"
+        row = rf"\| {path.name[:2]} \| \**{link}.+ \| {minutes} \|"
         for page in (front, readme):
-            assert re.search(
-                rf"\| {path.name[:2]} \| \**\[{re.escape(title)}\]\([^)]*{path.name}\).+ \| {minutes} \|",
-                page,
-            ), (path.name, page[:40])
+            assert re.search(row, page), (path.name, page[:40])
 
 
-def test_readme_counts_what_is_there():
+def test_readme_counts_claims():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    outputs = "\n".join(printed(read(path)) for path in LESSONS)
+    counts = {}
+    for verdict in ("holds", "in part", "does not hold", "not shown"):
+        counts[verdict] = len(re.findall(f"  {verdict}  ", outputs))
+    assert f"Of {sum(counts.values())} claims" in readme
+    assert f"{counts['holds']} hold, {counts['in part']} hold in part" in readme
+    assert f"{counts['does not hold']} do not" in readme
+
+
+def test_readme_counts_exercises_and_questions(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tests" / "course")
     from wrong_answers import WRONG
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    outputs = "\n".join(printed(nbformat.read(path, as_version=4)) for path in LESSONS)
-    holds, part, not_ = [
-        len(re.findall(f"  {words}  ", outputs)) for words in ("holds", "in part", "does not hold")
-    ]
-    assert (
-        f"Of {holds + part + not_} claims" in readme
-        and f"{holds} hold, {part} hold in part and {not_} do not" in readme
-    )
-    assert (
-        f"{len(WRONG)} exercises, tried in the tests against {sum(map(len, WRONG.values()))} plausible wrong answers"
-        in readme
-    )
-    assert f"{sum(len(questions(path.name[:2])) for path in LESSONS)} quiz questions" in readme
+    wrong = sum(map(len, WRONG.values()))
+    words = f"{len(WRONG)} exercises, tried in the tests against {wrong} plausible wrong answers"
+    assert words in readme
+    count = sum(len(questions(path.name[:2])) for path in LESSONS)
+    assert f"{count} quiz questions" in readme

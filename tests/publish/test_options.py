@@ -82,9 +82,10 @@ def test_sphinx_refuses_a_picture_without():
 
 
 def test_copies_name_their_pictures():
-    notebook = new_notebook(cells=[picture(alt=ALT), picture()])
-    name_pictures(notebook)
-    named, other = notebook.cells
+    named = picture(alt=ALT)
+    other = picture()
+    for cell in (named, other):
+        name_pictures(new_notebook(cells=[cell]))
     assert named.outputs[0].metadata == {"image/png": {"alt": ALT}}
     assert other.outputs[0].metadata == {}
 

@@ -1,1 +1,3 @@
-"Tests that take long: whole notebooks, browsers, several processes. `make test` leaves them out, `make test-all` runs them."
+"""Tests that take long: whole notebooks, browsers, several processes.
+
+`make test` leaves them out, `make test-all` runs them."""

@@ -1,7 +1,7 @@
 """Run the single-file copies, offline and in empty folders, with versions that others have.
 
     python tests/whole/environments.py tests/whole/versions/colab.txt 3.13
-    python tests/whole/environments.py tests/whole/versions/kaggle.txt 3.12 --lessons 12 10
+    python tests/whole/environments.py tests/whole/versions/kaggle.txt 3.12 --lessons 16 13
 
 The environment is made anew with uv, from a list of versions, for a Python that uv finds.
 A row of the table is a lesson. The exit code is 1 if any of them was not clean."""
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from elsewhere import NO_NETWORK, cell_of, run  # noqa: E402
+from elsewhere import cell_of, run, switch_network_off  # noqa: E402
 from shared import noise  # noqa: E402
 
 from publish import bundle  # noqa: E402
@@ -42,11 +42,7 @@ def make_environment(folder, versions, python):
     interpreter = folder / "bin/python"
     install = [uv, "pip", "install", "--quiet", "--python", interpreter]
     subprocess.run([*install, "--requirements", versions, "ipykernel"], check=True)
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = subprocess.run([interpreter, "-c", where], check=True, capture_output=True, text=True)
-    packages = Path(site.stdout.strip())
-    (packages / "no_network.py").write_text(NO_NETWORK)
-    (packages / "no_network.pth").write_text("import no_network\n")
+    switch_network_off(interpreter)
     return interpreter
 
 
@@ -79,7 +75,7 @@ def main(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("versions", type=Path, help="a list as pip reads it")
     parser.add_argument("python", help="a version or a path, as uv takes it")
-    parser.add_argument("--lessons", nargs="+", default=[""], help="numbers, for instance 09")
+    parser.add_argument("--lessons", nargs="+", default=[""], help="numbers, for instance 12")
     given = parser.parse_args(words)
     print(*(word.ljust(width) for word, width in COLUMNS.items()), flush=True)
     clean = True

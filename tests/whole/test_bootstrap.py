@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from shared import ROOT
 
 COURSE = """[build-system]
 requires = ["setuptools"]

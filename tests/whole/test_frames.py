@@ -1,71 +1,69 @@
-"""All stored frames, as they are drawn for the site; and the player, in a real browser, with the network off.
+"""All stored frames, as they are drawn for the site; and the player, in a real browser, offline.
 
-The browser's tests need Chromium and are skipped without it, or fail where the environment says BROWSER_TESTS=required."""
+The browser's tests need Chromium and are skipped without it, or fail where the environment says
+BROWSER_TESTS=required."""
 
 import base64
 import io
 import json
 import math
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from shared import RACE, ROOT, SOFTMAX, missing, pixels
+from shared import NBS, RACE, SOFTMAX, missing, pixels, read, stem
 
+from helpers.course.figures import frame
 from publish import frames
-from publish.player import player
+from publish.live import has_live, recorded
+from publish.player import first_frame, player
 
-pytestmark = pytest.mark.xdist_group(
-    "site"
-)  # drawn once, for all tests of the frames and of the site
+# Drawn once, for all tests of the frames and of the site.
+pytestmark = pytest.mark.xdist_group("site")
+
+CAPTIONS = {
+    RACE: "After 5 epochs: a = 2.",
+    SOFTMAX: "right class: fish; loss = -log 0.899",
+}
 
 
-@pytest.mark.parametrize("path", [RACE, SOFTMAX], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CAPTIONS, ids=stem)
 def test_frames(path):
-    "As many as there are combinations, all of one size, light enough for a page, and hardly changed by the palette."
-    kept = frames.stored(path)
-    places = [len(control["labels"]) for control in kept["controls"]]
-    assert len(kept["frames"]) == math.prod(places) >= 100
-    assert {number for number, _ in kept["frames"]} == set(range(len(kept["pictures"])))
-    pictures = [Image.open(io.BytesIO(base64.b64decode(picture))) for picture in kept["pictures"]]
-    assert {picture.size for picture in pictures} == {tuple(kept["size"])} and {
-        picture.format for picture in pictures
-    } == {"WEBP"}
-    assert len(player(kept)) < 1_500_000
-    found = frames.recorded(path)
-    start = {name: control.value for name, control in found["controls"].items()}
-    place = 0
-    for control in kept["controls"]:
-        place = place * len(control["labels"]) + control["start"]
-    number, said = kept["frames"][place]
-    from helpers.course.figures import frame
+    "As many as there are combinations, all of one size, light enough for a page."
+    stored = frames.stored(path)
+    sizes = [len(control["labels"]) for control in stored["controls"]]
+    assert len(stored["frames"]) == math.prod(sizes) >= 100
+    numbers = {number for number, _ in stored["frames"]}
+    assert numbers == set(range(len(stored["pictures"])))
+    for data in stored["pictures"]:
+        picture = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert (picture.format, picture.size) == ("WEBP", tuple(stored["size"]))
+    assert len(player(stored)) < 1_500_000
 
-    assert (
-        np.abs(
-            pixels(base64.b64decode(kept["pictures"][number]))
-            - pixels(frame(found["draw"], start, **found["figure"]))
-        ).mean()
-        < 2
-    )
-    assert {
-        "04_momentum_adam": "After 5 epochs: a = 2.",
-        "07_cross_entropy": "right class: fish; loss = -log 0.899",
-    }[path.stem] in said
+
+@pytest.mark.parametrize("path", CAPTIONS, ids=stem)
+def test_palette_changes_little(path):
+    "The first frame, beside what the lesson's own function draws."
+    stored = frames.stored(path)
+    number, caption, _ = first_frame(stored)
+    figure = recorded(path)
+    drawn = pixels(frame(figure.draw, figure.start(), **figure.size))
+    kept = pixels(base64.b64decode(stored["pictures"][number]))
+    assert np.abs(kept - drawn).mean() < 2
+    assert CAPTIONS[path] in caption
 
 
 def test_equal_pictures_are_kept_once():
     "Adagrad has no momentum, so its rows of frames are the same for each."
-    kept = frames.stored(RACE)
-    optimizer, rate, momentum = [control["labels"] for control in kept["controls"]]
-    numbers = np.array([number for number, _ in kept["frames"]]).reshape(
-        len(optimizer), len(rate), len(momentum)
-    )
-    adagrad, adam = numbers[optimizer.index("Adagrad")], numbers[optimizer.index("Adam")]
-    assert (adagrad == adagrad[:, :1]).all() and len(np.unique(adam[rate.index("1.0e+00")])) == len(
-        momentum
-    )
+    stored = frames.stored(RACE)
+    optimizers, rates, momenta = [control["labels"] for control in stored["controls"]]
+    numbers = np.array([number for number, _ in stored["frames"]])
+    numbers = numbers.reshape(len(optimizers), len(rates), len(momenta))
+    adagrad = numbers[optimizers.index("Adagrad")]
+    assert (adagrad == adagrad[:, :1]).all()
     assert len(np.unique(adagrad[-4:])) == 4, "pictures that differ stay apart"
+    adam = numbers[optimizers.index("Adam"), rates.index("1.0e+00")]
+    assert len(np.unique(adam)) == len(momenta)
 
 
 # --- in nbdev
@@ -79,137 +77,167 @@ def processed(path):
     return processor.nb
 
 
+def outputs(cell):
+    return json.dumps(cell.get("outputs"))
+
+
 def test_player_takes_the_place_of_the_widget():
-    before, after = nbformat.read(SOFTMAX, as_version=4), processed(SOFTMAX)
+    before = read(SOFTMAX)
+    after = processed(SOFTMAX)
     assert "widgets" in before.metadata and "widgets" not in after.metadata
     for old, new in zip(before.cells, after.cells):
-        if "\nlive(" in old.get("source", ""):
-            assert (
-                new.outputs[0]["data"]["text/html"] == player(frames.stored(SOFTMAX))
-                and len(new.outputs) == 1
-            )
+        if old.cell_type == "code" and has_live(old.source):
+            [output] = new.outputs
+            assert output["data"]["text/html"] == player(frames.stored(SOFTMAX))
         else:
-            assert json.dumps(old.get("outputs")) == json.dumps(new.get("outputs"))
-    other = ROOT / "nbs" / "03_mnist_sgd.ipynb"
-    assert json.dumps([cell.get("outputs") for cell in processed(other).cells]) == json.dumps(
-        [cell.get("outputs") for cell in nbformat.read(other, as_version=4).cells]
-    )
+            assert outputs(old) == outputs(new)
+
+
+def test_other_lessons_stay_as_they_are():
+    path = NBS / "03_mnist_sgd.ipynb"
+    for old, new in zip(read(path).cells, processed(path).cells):
+        assert outputs(old) == outputs(new)
 
 
 # --- in a browser
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Two players</title>
+</head>
+<body><main><h1>Two players</h1>{players}</main></body>
+</html>"""
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     "A page with two players."
     path = tmp_path_factory.mktemp("page") / "two.html"
-    both = "".join(player(frames.stored(lesson)) for lesson in (RACE, SOFTMAX))
-    path.write_text(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Two players</title></head><body><main><h1>Two players</h1>{both}</main></body></html>',
-        encoding="utf-8",
-    )
+    players = "".join(player(frames.stored(lesson)) for lesson in (RACE, SOFTMAX))
+    path.write_text(PAGE.format(players=players), encoding="utf-8")
     return path
 
 
 @pytest.fixture
 def page(chromium, file):
-    "That page, with the network off. In the end: no error, and nothing was asked for but the page."
+    "That page, with the network off. In the end: no error, and only the page was asked for."
     context = chromium.new_context(offline=True, viewport={"width": 1000, "height": 900})
-    errors, asked = [], []
-    context.on(
-        "console", lambda message: errors.append(message.text) if message.type == "error" else None
-    )
+    errors = []
+    requests = []
+
+    def note_message(message):
+        if message.type == "error":
+            errors.append(message.text)
+
+    def note_request(request):
+        if not request.url.startswith("data:"):
+            requests.append(request.url)
+
+    context.on("console", note_message)
     context.on("weberror", lambda error: errors.append(str(error.error)))
     page = context.new_page()
-    page.on(
-        "request",
-        lambda request: asked.append(request.url) if not request.url.startswith("data:") else None,
-    )
+    page.on("request", note_request)
     page.goto(file.as_uri())
     yield page
     context.close()
-    assert errors == [] and asked == [file.as_uri()]
+    assert errors == [] and requests == [file.as_uri()]
 
 
 def state(page, number):
     "Picture, alt text and caption of a player."
     box = page.locator(".course-frames").nth(number)
-    return (
-        box.locator("img").get_attribute("src"),
-        box.locator("img").get_attribute("alt"),
-        box.locator("figcaption").inner_text(),
-    )
+    image = box.locator("img")
+    caption = box.locator("figcaption").inner_text()
+    return image.get_attribute("src"), image.get_attribute("alt"), caption
 
 
-def test_keyboard_moves_the_frames(page):
-    first, other = state(page, 0), state(page, 1)
-    assert "optimizer Adam, rate 1.0e+00, momentum 0.90." in first[1] and first[2].startswith(
-        "After 5 epochs"
-    )
+def test_keyboard_moves_a_slider(page):
+    first = state(page, 0)
+    _, alt, caption = first
+    assert "optimizer Adam, rate 1.0e+00, momentum 0.90." in alt
+    assert caption.startswith("After 5 epochs")
     rate = page.get_by_role("slider", name="rate", exact=True)
     assert rate.get_attribute("aria-valuetext") == "1.0e+00"
     rate.focus()
     page.keyboard.press("ArrowLeft")
     second = state(page, 0)
-    assert (
-        all(a != b for a, b in zip(first, second))
-        and rate.get_attribute("aria-valuetext") == "3.0e-01"
-        and "rate 3.0e-01" in second[1]
-    )
-    assert page.locator(".course-frames").nth(0).locator("output").first.inner_text() == "3.0e-01"
+    assert all(before != after for before, after in zip(first, second))
+    assert rate.get_attribute("aria-valuetext") == "3.0e-01" and "rate 3.0e-01" in second[1]
+    readout = page.locator(".course-frames").nth(0).locator("output").first
+    assert readout.inner_text() == "3.0e-01"
     page.keyboard.press("ArrowRight")
     assert state(page, 0) == first
+
+
+def test_keyboard_moves_a_choice(page):
+    "And the second player stays where it is."
+    first = state(page, 0)
+    other = state(page, 1)
     page.get_by_role("radio", name="Adam", exact=True).focus()
     page.keyboard.press("ArrowLeft")
-    assert "optimizer RMSProp" in state(page, 0)[1] and state(page, 0)[0] != first[0]
-    assert state(page, 1) == other, "the second player has moved with the first"
+    picture, alt, _ = state(page, 0)
+    assert "optimizer RMSProp" in alt and picture != first[0]
+    assert state(page, 1) == other
 
 
 def test_select_moves_the_frames(page):
-    first, other = state(page, 1), state(page, 0)
+    first = state(page, 1)
+    other = state(page, 0)
     page.get_by_label("right class").select_option("cat")
-    assert (
-        state(page, 1)[0] != first[0]
-        and state(page, 1)[2] == "right class: cat; loss = -log 0.009 = 4.67"
-    )
+    picture, _, caption = state(page, 1)
+    assert picture != first[0] and caption == "right class: cat; loss = -log 0.009 = 4.67"
     assert state(page, 0) == other
-    page.locator(".course-frames form").nth(1).evaluate(
-        "form => form.requestSubmit()"
-    )  # as some browsers do at the Enter key; the page must not be loaded anew
+    # As some browsers do at the Enter key; the page must not be loaded anew.
+    page.locator(".course-frames form").nth(1).evaluate("form => form.requestSubmit()")
     page.wait_for_timeout(300)
     assert "right class: cat" in state(page, 1)[2]
 
 
-def test_every_control_has_a_label_and_every_frame_is_shown(page):
-    "Each position shows the frame that was drawn for it."
-    for number, lesson in enumerate((RACE, SOFTMAX)):
-        kept, box = frames.stored(lesson), page.locator(".course-frames").nth(number)
-        for control in kept["controls"]:
-            assert (
-                box.get_by_role(
-                    "group"
-                    if control["kind"] == "radio"
-                    else "slider"
-                    if control["kind"] == "range"
-                    else "combobox",
-                    name=control["label"],
-                    exact=True,
-                ).count()
-                == 1
-            )
-        shown = box.evaluate("""box => {
-            const parts = [...box.querySelectorAll("[data-control]")], sizes = parts.map(part => part.matches("fieldset") ? part.querySelectorAll("input").length : part.matches("select") ? part.length : Number(part.max) + 1)
-            const put = (part, n) => part.matches("fieldset") ? part.querySelectorAll("input")[n].checked = true : part.matches("select") ? part.selectedIndex = n : part.value = n
-            const seen = []
-            for (let place = 0; place < sizes.reduce((a, b) => a*b); place++) {
-                let rest = place
-                for (let k = parts.length - 1; k >= 0; k--) { put(parts[k], rest % sizes[k]); rest = Math.floor(rest/sizes[k]) }
-                parts[0].dispatchEvent(new Event("input", {bubbles: true}))
-                seen.push([box.querySelector("img").src.split(",")[1], box.querySelector("figcaption").textContent])
-            }
-            return seen
-        }""")
-        assert shown == [[kept["pictures"][n], said] for n, said in kept["frames"]]
+ROLES = {"radio": "group", "range": "slider", "select": "combobox"}
+SHOW_ALL = """box => {
+  const fields = [...box.querySelectorAll('[data-control]')];
+
+  function size(field) {
+    if (field.matches('fieldset')) return field.querySelectorAll('input').length;
+    return field.matches('select') ? field.length : Number(field.max) + 1;
+  }
+
+  function put(field, n) {
+    if (field.matches('fieldset')) field.querySelectorAll('input')[n].checked = true;
+    else if (field.matches('select')) field.selectedIndex = n;
+    else field.value = n;
+  }
+
+  const sizes = fields.map(size);
+  const count = sizes.reduce((a, b) => a * b);
+  const shown = [];
+  for (let combination = 0; combination < count; combination++) {
+    let rest = combination;
+    for (let k = fields.length - 1; k >= 0; k--) {
+      put(fields[k], rest % sizes[k]);
+      rest = Math.floor(rest / sizes[k]);
+    }
+    fields[0].dispatchEvent(new Event('input', {bubbles: true}));
+    const picture = box.querySelector('img').src.split(',')[1];
+    shown.push([picture, box.querySelector('figcaption').textContent]);
+  }
+  return shown;
+}"""
+
+
+@pytest.mark.parametrize(("number", "lesson"), [(0, RACE), (1, SOFTMAX)], ids=["race", "softmax"])
+def test_every_frame_is_shown(page, number, lesson):
+    "Each control has a label, and each position shows the frame that was drawn for it."
+    stored = frames.stored(lesson)
+    box = page.locator(".course-frames").nth(number)
+    for control in stored["controls"]:
+        field = box.get_by_role(ROLES[control["kind"]], name=control["label"], exact=True)
+        assert field.count() == 1
+    expected = [[stored["pictures"][n], caption] for n, caption in stored["frames"]]
+    assert box.evaluate(SHOW_ALL) == expected
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -223,17 +251,16 @@ def test_accessible(page, dark):
         page.add_style_tag(content="body {background: #121212; color: #ced6dd}")
     page.set_viewport_size({"width": 380, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
-    found = Axe().run(page).response
-    assert [(rule["id"], rule["nodes"][0]["html"][:100]) for rule in found["violations"]] == []
+    violations = Axe().run(page).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"][:100]) for rule in violations] == []
 
 
 def test_without_script_the_first_frame_is_there(chromium, file):
     context = chromium.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()
     page.goto(file.as_uri())
-    for n in range(2):
-        assert page.locator(".course-frames img").nth(n).is_visible() and page.locator(
-            ".course-frames img"
-        ).nth(n).get_attribute("alt")
-        assert not page.locator(".course-frames form").nth(n).is_visible()
+    for box in page.locator(".course-frames").all():
+        image = box.locator("img")
+        assert image.is_visible() and image.get_attribute("alt")
+        assert not box.locator("form").is_visible()
     context.close()

@@ -1,7 +1,14 @@
-"The memory of more bodies: predicted, and compared with what is counted and with PyTorch's own allocator."
+"""The memory of more bodies: predicted, and compared with what is counted.
+
+And with PyTorch's own allocator."""
+
+import sys
 
 import pytest
-from test_memory import check_parts, check_peak
+from shared import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "gpu"))
+from test_memory import check_parts, check_peak  # noqa: E402
 
 BODIES = {"convnext_tiny": 64, "resnet26d": 64, "swinv2_tiny_window8_256": 128}
 

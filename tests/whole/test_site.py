@@ -1,6 +1,7 @@
-"""The site as a reader meets it: what `make docs` builds, opened in Chromium with no way out to the network; and what the published edition hands to Quarto.
+"""The site as a reader meets it: what `make docs` builds, in Chromium, without a network.
 
-The parts that need Chromium, or a package from npm that is neither here nor to be had, are skipped without them, or fail where the environment says BROWSER_TESTS=required."""
+And what the published edition hands to Quarto. What needs Chromium, or a package from npm that
+cannot be had, is skipped, or fails where the environment says BROWSER_TESTS=required."""
 
 import functools
 import http.server
@@ -16,17 +17,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 import yaml
-from shared import ROOT, copy_course, missing
+from shared import NBS, ROOT, code_cells, copy_course, missing, read
 
 from publish import frames
 from publish.lessons import pyproject
-from publish.site import npm_package
+from publish.npm import npm_package
 
 pytestmark = pytest.mark.xdist_group("site")  # one worker builds it, for all tests
-PYPROJECT = pyproject()
-MAKE_DOCS = "publish.site"
+URLS = pyproject()["project"]["urls"]
 
 
 def listed(contents):
@@ -38,35 +39,32 @@ def listed(contents):
             yield from listed(entry["contents"])
 
 
-NOTEBOOKS = list(
-    listed(
-        yaml.safe_load((ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))["website"][
-            "sidebar"
-        ]["contents"]
-    )
-)
-PAGES = {
-    name: re.sub(r"(^|/)\d+[a-z]*_", r"\1", name).replace(".ipynb", ".html") for name in NOTEBOOKS
-}  # as nbdev names them
-QUIZZES = {PAGES[name]: name[:2] for name in NOTEBOOKS if re.match(r"\d\d_", name)}
+SIDEBAR = yaml.safe_load((NBS / "sidebar.yml").read_text(encoding="utf-8"))
+NOTEBOOKS = list(listed(SIDEBAR["website"]["sidebar"]["contents"]))
+# As nbdev names them.
+PAGES = {}
+for name in NOTEBOOKS:
+    PAGES[name] = re.sub(r"(^|/)\d+[a-z]*_", r"\1", name).replace(".ipynb", ".html")
+NUMBERS = {PAGES[name]: name[:2] for name in NOTEBOOKS if re.match(r"\d\d_", name)}
 SEARCH = "search.html?q=momentum"
+BACKSTAGE = "backstage/data/find.html"
 # Beside the lessons: the pages that are alone of their kind, and one of those behind the scenes.
-ONE_OF_A_KIND = [page for page in PAGES.values() if "/" not in page and page not in QUIZZES]
-ONE_OF_A_KIND += ["backstage/data.html", SEARCH]
+ONE_OF_A_KIND = [page for page in PAGES.values() if not page.startswith("backstage/")]
+ONE_OF_A_KIND = [page for page in ONE_OF_A_KIND if page not in NUMBERS] + [BACKSTAGE, SEARCH]
 
 
 # --- building
 
 
 def run(folder, *command, path=""):
-    "Run Python there as a learner without settings, data and network; its exit code and what it said."
+    "Run Python there as a learner without settings, data and network; exit code and words."
     env = {name: value for name, value in os.environ.items() if not name.startswith("HELPERS_")}
-    env |= dict.fromkeys(
-        ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
-    ) | {"PYTHONPATH": str(folder), "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True, timeout=600
-    )
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        env[name] = "http://127.0.0.1:9"
+    env["PYTHONPATH"] = str(folder)
+    env["PATH"] = f"{path}{os.pathsep}{os.environ['PATH']}"
+    program = [sys.executable, *command]
+    done = subprocess.run(program, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -76,75 +74,83 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    "The site, built twice: the second time after a word in lesson 01 has changed."
-    course = copy_course(tmp_path_factory.mktemp("course"))
-    cache = (
-        ROOT / "data" / "cache"
-    )  # what has a network, or takes a minute, is kept there for the next time
+def add_a_word(path):
+    "Change the last text of a notebook."
+    notebook = read(path)
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    texts[-1].source += "\n\nThis word is new."
+    nbformat.write(notebook, path)
+
+
+def copy_cache(course):
+    "What has a network, or takes a minute, is kept in the project for the next time."
+    cache = ROOT / "data" / "cache"
     try:
         npm_package("mathjax", cache / "npm")
     except OSError as error:
         missing(str(error))
     shutil.copytree(cache / "npm", course / "data" / "cache" / "npm")
+    (course / "data" / "cache" / "frames").mkdir()
     for stem in frames.GRID:
-        path = ROOT / "nbs" / f"{stem}.ipynb"
+        path = NBS / f"{stem}.ipynb"
         frames.stored(path)
-        (course / "data" / "cache" / "frames").mkdir(exist_ok=True)
         shutil.copy(frames.cached(path), course / "data" / "cache" / "frames")
-    code, first = run(course, "-m", MAKE_DOCS)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    "The site, built twice: the second time after a word in lesson 01 has changed."
+    course = copy_course(tmp_path_factory.mktemp("course"))
+    copy_cache(course)
+    code, first = run(course, "-m", "publish", "site")
     assert code == 0, first
-    written = {path: path.stat().st_mtime_ns for path in (course / "_site").rglob("*.html")}
-    edit(
-        course / "nbs" / "01_gradient_descent.ipynb",
-        "Somebody chose a line",
-        "Somebody picked a line",
-    )
-    code, second = run(course, "-m", MAKE_DOCS)
+    folder = course / "_site"
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.html")}
+    add_a_word(course / "nbs" / "01_gradient_descent.ipynb")
+    code, second = run(course, "-m", "publish", "site")
     assert code == 0, second
-    return SimpleNamespace(
-        course=course, folder=course / "_site", said=(first, second), written=written
-    )
+    return SimpleNamespace(course=course, folder=folder, said=(first, second), written=written)
+
+
+def html_files(folder):
+    "Name to path of the pages; the theme's own are none."
+    files = {}
+    for path in folder.rglob("*.html"):
+        if "_static" not in path.parts:
+            files[path.relative_to(folder).as_posix()] = path
+    return files
 
 
 def test_second_run_makes_only_what_changed(site):
-    assert f"{len(PAGES)} of {len(PAGES)} pages to be read" in site.said[0]
-    assert f"1 of {len(PAGES)} pages to be read: gradient_descent" in site.said[1]
-    assert "Somebody picked a line" in (site.folder / "gradient_descent.html").read_text(
-        encoding="utf-8"
-    )
-    anew = {
-        path.relative_to(site.folder).as_posix()
-        for path in site.written
-        if path.stat().st_mtime_ns != site.written[path]
-    }
-    assert anew <= {"gradient_descent.html", "index.html", "search.html"}, (
-        anew
-    )  # the front page holds the sidebar
+    first, second = site.said
+    assert f"{len(PAGES)} of {len(PAGES)} pages to be read" in first
+    assert f"1 of {len(PAGES)} pages to be read: gradient_descent" in second
+    text = (site.folder / "gradient_descent.html").read_text(encoding="utf-8")
+    assert "This word is new." in text
+    anew = set()
+    for path, written in site.written.items():
+        if path.stat().st_mtime_ns != written:
+            anew.add(path.relative_to(site.folder).as_posix())
+    # The front page holds the sidebar.
+    assert anew <= {"gradient_descent.html", "index.html", "search.html"}
 
 
 def test_page_names_are_unique_and_nbdevs_own(site):
     from nbdev.config import nbpath2html
 
-    assert len(set(PAGES.values())) == len(PAGES) and all(
-        nbpath2html(name).as_posix() == page for name, page in PAGES.items()
-    )
-    assert {
-        path.relative_to(site.folder).as_posix()
-        for path in site.folder.rglob("*.html")
-        if "_static" not in path.parts
-    } == {*PAGES.values(), "search.html"}
-    sidebar = (
-        (site.folder / "index.html")
-        .read_text(encoding="utf-8")
-        .split('class="bd-links', 1)[1]
-        .split("</nav>", 1)[0]
-    )
-    assert re.findall(r'href="([\w/]+\.html)"', sidebar) == [
-        page for page in PAGES.values() if page != "index.html"
-    ]
-    assert re.findall(r">\s*(\d\d) \w", sidebar) == list(QUIZZES.values())
+    assert len(set(PAGES.values())) == len(PAGES)
+    for name, page in PAGES.items():
+        assert nbpath2html(name).as_posix() == page
+    assert set(html_files(site.folder)) == {*PAGES.values(), "search.html"}
+
+
+def test_sidebar_lists_every_page(site):
+    "Lessons with their number."
+    text = (site.folder / "index.html").read_text(encoding="utf-8")
+    sidebar = text.split('class="bd-links', 1)[1].split("</nav>", 1)[0]
+    others = [page for page in PAGES.values() if page != "index.html"]
+    assert re.findall(r'href="([\w/]+\.html)"', sidebar) == others
+    assert re.findall(r">\s*(\d\d) \w", sidebar) == list(NUMBERS.values())
 
 
 # --- links
@@ -155,7 +161,10 @@ class Collector(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.ids, self.links, self.loads, self.pictures = [], [], [], []
+        self.ids = []
+        self.links = []
+        self.loads = []  # what the page fetches by itself
+        self.pictures = []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -172,13 +181,29 @@ class Collector(HTMLParser):
             self.pictures.append(named)
 
 
+def is_web_address(parts):
+    host = re.fullmatch(r"[\w.-]+\.\w+", parts.netloc)
+    return parts.scheme in ("http", "https") and bool(host)
+
+
+def leads_somewhere(address, name, pages, folder):
+    "True if a link of a page leads to a file of the site, and to an anchor that is there."
+    parts = urlsplit(address)
+    target = name
+    if parts.path:
+        target = os.path.normpath(Path(name).parent / unquote(parts.path))
+    if not (folder / target).is_file():
+        return False
+    if parts.fragment and target in pages:
+        return unquote(parts.fragment) in pages[target].ids
+    return True
+
+
 def broken_links(folder):
-    "Every link of the site that leads nowhere, and everything that a page would fetch from elsewhere."
-    pages = {
-        path.relative_to(folder).as_posix(): Collector(path.read_text(encoding="utf-8"))
-        for path in folder.rglob("*.html")
-        if "_static" not in path.parts
-    }
+    "Links of the site that lead nowhere, and what a page would fetch from elsewhere."
+    pages = {}
+    for name, path in html_files(folder).items():
+        pages[name] = Collector(path.read_text(encoding="utf-8"))
     broken = []
     for name, page in pages.items():
         for address in page.links + page.loads:
@@ -186,22 +211,10 @@ def broken_links(folder):
             if parts.scheme == "data":
                 continue
             if parts.scheme or parts.netloc:
-                if (
-                    address in page.loads
-                    or parts.scheme not in ("http", "https")
-                    or not re.fullmatch(r"[\w.-]+\.\w+", parts.netloc)
-                ):
-                    broken.append((name, address))
-                continue
-            target = (
-                os.path.normpath(Path(name).parent / unquote(parts.path)) if parts.path else name
-            )
-            if (
-                not (folder / target).is_file()
-                or parts.fragment
-                and target in pages
-                and unquote(parts.fragment) not in pages[target].ids
-            ):
+                good = is_web_address(parts) and address not in page.loads
+            else:
+                good = leads_somewhere(address, name, pages, folder)
+            if not good:
                 broken.append((name, address))
     return broken
 
@@ -211,82 +224,82 @@ def test_every_link_leads_somewhere(site):
 
 
 def test_link_check_notices(site, tmp_path):
-    shutil.copytree(site.folder, tmp_path / "site")
-    (tmp_path / "site" / "embeddings.html").rename(tmp_path / "site" / "embedding.html")
-    edit(tmp_path / "site" / "weight_decay.html", 'id="summary"', 'id="summing-up"')
-    edit(
-        tmp_path / "site" / "index.html",
-        "</body>",
-        '<img src="https://elsewhere.org/counter.png" alt="counter"></body>',
-    )
-    broken = broken_links(tmp_path / "site")
+    folder = shutil.copytree(site.folder, tmp_path / "site")
+    (folder / "embeddings.html").rename(folder / "embedding.html")
+    edit(folder / "weight_decay.html", 'id="summary"', 'id="summing-up"')
+    picture = '<img src="https://elsewhere.org/counter.png" alt="counter">'
+    edit(folder / "index.html", "</body>", f"{picture}</body>")
     assert {
         ("index.html", "embeddings.html"),
         ("weight_decay.html", "#summary"),
         ("index.html", "https://elsewhere.org/counter.png"),
-    } <= set(broken)
+    } <= set(broken_links(folder))
 
 
-def test_cells_have_anchors_and_pictures_texts(site):
-    "Each code cell can be linked to by its id, and each picture says in words what it shows."
-    for name, page in PAGES.items():
-        found = Collector((site.folder / page).read_text(encoding="utf-8"))
-        assert len(found.ids) == len(set(found.ids)), page
-        for picture in found.pictures:
-            assert "logo" in picture.get("class", "") or len(picture.get("alt", "").split()) >= 4, (
-                page,
-                picture,
-            )
-        if not re.match(r"\d\d_", name):
-            continue
-        cells = [
-            cell
-            for cell in json.loads((ROOT / "nbs" / name).read_text(encoding="utf-8"))["cells"]
-            if cell["cell_type"] == "code"
-            and not re.match(r"#\| *(export|hide|default_exp)", "".join(cell["source"]))
-        ]
-        assert {cell["id"] for cell in cells} <= set(found.ids), page
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_pictures_have_texts(site, name):
+    "Each picture says in words what it shows; no id comes twice."
+    page = Collector((site.folder / PAGES[name]).read_text(encoding="utf-8"))
+    assert len(page.ids) == len(set(page.ids))
+    for picture in page.pictures:
+        words = picture.get("alt", "").split()
+        assert "logo" in picture.get("class", "") or len(words) >= 4, picture
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if re.match(r"\d\d_", name)])
+def test_cells_have_anchors(site, name):
+    "Each code cell of a lesson can be linked to by its id."
+    page = Collector((site.folder / PAGES[name]).read_text(encoding="utf-8"))
+    left_out = re.compile(r"#\| *(export|hide|default_exp)")
+    cells = [cell for cell in code_cells(read(NBS / name)) if not left_out.match(cell.source)]
+    assert {cell.id for cell in cells} <= set(page.ids)
 
 
 # --- in a browser
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
 @pytest.fixture(scope="module")
 def address(site):
     "Where the site is served."
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=site.folder)
-    )
+    handler = functools.partial(Quiet, directory=site.folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
 
 
+OWN = ("http://127.0.0.1", "file:", "data:", "blob:")
+
+
 @pytest.fixture
 def tab(chromium):
-    "Open a page; when the test is over, nothing may have been asked of another address, nothing may have failed, and no error been reported."
+    """Open a page.
+
+    When the test is over, nothing may have been asked of another address, nothing may have
+    failed, and no error been reported."""
     context = chromium.new_context(
         viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
     )
-    page, wrong = context.new_page(), []
-    page.on(
-        "console", lambda message: wrong.append(message.text) if message.type == "error" else None
-    )
+    page = context.new_page()
+    wrong = []
+
+    def note_message(message):
+        if message.type == "error":
+            wrong.append(message.text)
+
+    def note_request(request):
+        if not request.url.startswith(OWN):
+            wrong.append(f"asked for {request.url}")
+
+    page.on("console", note_message)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith(("http://127.0.0.1", "file:", "data:", "blob:"))
-            else wrong.append(f"asked for {request.url}")
-        ),
-    )
+    page.on("request", note_request)
     yield page
     context.close()
     assert wrong == []
@@ -299,14 +312,28 @@ def settle(page):
     page.wait_for_timeout(100)
 
 
-# Pieces of code of one kind look alike: one of each is left to be measured, since axe takes seconds for thousands of them.
+def visit(page, address):
+    page.goto(address)
+    settle(page)
+
+
+def unfold(page):
+    "Open all that is folded."
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+
+
+# Pieces of code of one kind look alike. One of each is left to be measured: axe takes seconds for
+# thousands of them.
 ONE_OF_EACH = """() => {
-    const seen = new Set();
-    for (const piece of document.querySelectorAll('.highlight pre span')) {
-        const place = piece.closest('.cell_input, .cell_output, .api, details')?.className ?? '', kind = place + '|' + piece.className;
-        if (!piece.children.length) seen.has(kind) ? piece.replaceWith(piece.textContent) : seen.add(kind);
-    }
-    document.querySelectorAll('.highlight pre').forEach(block => block.normalize());
+  const known = new Set();
+  for (const piece of document.querySelectorAll('.highlight pre span')) {
+    const box = piece.closest('.cell_input, .cell_output, .api, details');
+    const kind = (box?.className ?? '') + '|' + piece.className;
+    if (piece.children.length) continue;
+    if (known.has(kind)) piece.replaceWith(piece.textContent);
+    else known.add(kind);
+  }
+  document.querySelectorAll('.highlight pre').forEach(block => block.normalize());
 }"""
 
 
@@ -314,104 +341,92 @@ def complaints(page, **options):
     "What axe-core finds, of any weight; none of them means a score of 100."
     from axe_playwright_python.sync_playwright import Axe
 
-    found = (
-        Axe()
-        .run(page, options={"resultTypes": ["violations"], "preload": False, **options})
-        .response
-    )
-    assert options or len(found["passes"]) >= 30  # it did look
-    return [
-        (rule["impact"], rule["id"], [node["target"] for node in rule["nodes"][:3]])
-        for rule in found["violations"]
-    ]
+    settings = {"resultTypes": ["violations"], "preload": False, **options}
+    response = Axe().run(page, options=settings).response
+    assert options or len(response["passes"]) >= 30  # it did look
+    lines = []
+    for rule in response["violations"]:
+        places = [node["target"] for node in rule["nodes"][:3]]
+        lines.append((rule["impact"], rule["id"], places))
+    return lines
+
+
+TEXTS = """[...document.querySelectorAll('.bd-article p, .bd-article li, .bd-article td')]
+  .map(part => part.innerText).join(' ')"""
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [*PAGES.values(), SEARCH])
 def test_page(tab, address, name):
     "Formulas are drawn, folds open, and nothing is wider than a telephone."
-    tab.goto(address + name)
-    settle(tab)
+    visit(tab, address + name)
     formulas = tab.locator(".bd-article .math").count()
-    assert (
-        tab.locator("mjx-container svg").count() >= formulas
-        and tab.locator("mjx-container").count() == formulas
-        and tab.locator("mjx-merror, [data-mjx-error]").count() == 0
-    )
-    text = tab.evaluate(
-        "[...document.querySelectorAll('.bd-article p, .bd-article li, .bd-article td')].map(part => part.innerText).join(' ')"
-    )
-    assert "$$" not in text and r"\frac" not in text and ":::" not in text
-
+    assert tab.locator("mjx-container").count() == formulas
+    assert tab.locator("mjx-container svg").count() >= formulas
+    assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0
+    text = tab.evaluate(TEXTS)
+    assert not [mark for mark in ("$$", r"\frac", ":::") if mark in text]
     folds = tab.locator(".bd-article details")
     if folds.count():
         folds.first.locator("summary").first.click()
         assert folds.first.evaluate("fold => fold.open")
-    tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    unfold(tab)
     tab.set_viewport_size({"width": 380, "height": 800})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 380
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", [*QUIZZES, *ONE_OF_A_KIND])
+@pytest.mark.parametrize("name", [*NUMBERS, *ONE_OF_A_KIND])
 def test_accessible(tab, address, name):
     "axe-core has nothing to say, by day and by night, on a large page and on a telephone."
-    tab.goto(address + name)
-    settle(tab)
-    tab.add_style_tag(
-        content="* { transition: none !important; }"
-    )  # colours are measured when they have arrived
+    visit(tab, address + name)
+    # Colours are measured when they have arrived.
+    tab.add_style_tag(content="* { transition: none !important; }")
     tab.evaluate(ONE_OF_EACH)
-    tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    unfold(tab)
     assert complaints(tab) == []
+    # The rows above have the same colours.
     tab.evaluate(
         "document.querySelectorAll('tbody tr:nth-child(n+5)').forEach(row => row.remove())"
-    )  # the rows above have the same colours
+    )
     tab.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert complaints(tab, runOnly=["color-contrast", "link-in-text-block"]) == []
-
     tab.set_viewport_size({"width": 380, "height": 800})
     tab.wait_for_timeout(600)  # the theme looks anew at what scrolls
     assert complaints(tab, runOnly=["scrollable-region-focusable"]) == []
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("name", QUIZZES)
-def test_quiz(tab, address, name):
+def check_question(tab, asked):
     "The right answer by mouse, the wrong ones by keyboard: each gets its feedback."
-    tab.goto(address + name)
-    settle(tab)
-    for asked in json.loads(
-        (ROOT / "data" / "quiz" / f"{QUIZZES[name]}.json").read_text(encoding="utf-8")
-    ):
-        question = tab.locator(".Quiz").filter(
-            has=tab.locator("xpath=./*[1]").get_by_text(asked["question"], exact=True)
-        )
-        assert question.count() == 1, asked["question"]
-        said, by_text = (
-            question.locator(".Feedback"),
-            {choice["answer"]: choice for choice in asked["answers"]},
-        )
-        right = next(choice for choice in asked["answers"] if choice["correct"])
-        question.get_by_text(right["answer"], exact=True).click()
-        assert (
-            right["feedback"] in said.inner_text()
-            and said.get_attribute("class") == "Feedback correct"
-        )
-        for _ in range(len(by_text) - 1):  # the arrow keys go round
-            tab.keyboard.press("ArrowDown")
-            chosen = by_text[question.locator("label:has(input:checked)").inner_text().strip()]
-            assert (
-                chosen is not right
-                and chosen["feedback"] in said.inner_text()
-                and said.get_attribute("class") == "Feedback incorrect"
-            )
+    text = tab.locator("xpath=./*[1]").get_by_text(asked["question"], exact=True)
+    question = tab.locator(".Quiz").filter(has=text)
+    assert question.count() == 1, asked["question"]
+    feedback = question.locator(".Feedback")
+    choices = {choice["answer"]: choice for choice in asked["answers"]}
+    [right] = [choice for choice in asked["answers"] if choice["correct"]]
+    question.get_by_text(right["answer"], exact=True).click()
+    assert right["feedback"] in feedback.inner_text()
+    assert feedback.get_attribute("class") == "Feedback correct"
+    for _ in range(len(choices) - 1):  # the arrow keys go round
+        tab.keyboard.press("ArrowDown")
+        label = question.locator("label:has(input:checked)").inner_text().strip()
+        assert choices[label] is not right
+        assert choices[label]["feedback"] in feedback.inner_text()
+        assert feedback.get_attribute("class") == "Feedback incorrect"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("page", "number"), NUMBERS.items(), ids=NUMBERS)
+def test_quiz(tab, address, page, number):
+    visit(tab, address + page)
+    file = ROOT / "data" / "quiz" / f"{number}.json"
+    for asked in json.loads(file.read_text(encoding="utf-8")):
+        check_question(tab, asked)
 
 
 @pytest.mark.browser
 def test_quiz_is_reached_by_keyboard_alone(tab, address):
-    tab.goto(address + "gradient_descent.html")
-    settle(tab)
+    visit(tab, address + "gradient_descent.html")
     tab.locator("section#quiz > h2").click()
     for _ in range(10):
         tab.keyboard.press("Tab")
@@ -419,34 +434,31 @@ def test_quiz_is_reached_by_keyboard_alone(tab, address):
             break
     tab.keyboard.press("Space")
     assert tab.locator(".Quiz").first.locator(".Feedback").inner_text()
-    assert (
-        tab.evaluate("getComputedStyle(document.activeElement.closest('label')).outlineStyle")
-        == "solid"
-    )
+    outline = "getComputedStyle(document.activeElement.closest('label')).outlineStyle"
+    assert tab.evaluate(outline) == "solid"
 
 
 @pytest.mark.browser
-def test_frames_move(tab, address, site):
+@pytest.mark.parametrize("stem", frames.GRID)
+def test_frames_move(tab, address, stem):
     "Where frames stand in for a live figure, a slider moves them."
-    with_frames = [
-        page
-        for page in PAGES.values()
-        if 'class="course-frames' in (site.folder / page).read_text(encoding="utf-8")
-    ]
-    if not with_frames:
-        pytest.skip("no page has stored frames")
-    for name in with_frames:
-        tab.goto(address + name)
-        settle(tab)
-        for player in tab.locator(".course-frames").all():
-            slider = player.locator("input[type=range]").first
-            slider.scroll_into_view_if_needed()
-            before = player.screenshot()
-            slider.focus()
-            slider.press("ArrowRight")
-            slider.press("ArrowRight")
-            tab.wait_for_timeout(300)
-            assert player.screenshot() != before, name
+    visit(tab, address + PAGES[f"{stem}.ipynb"])
+    players = tab.locator(".course-frames").all()
+    assert players
+    for player in players:
+        slider = player.locator("input[type=range]").first
+        slider.scroll_into_view_if_needed()
+        before = player.screenshot()
+        slider.focus()
+        slider.press("ArrowRight")
+        slider.press("ArrowRight")
+        tab.wait_for_timeout(300)
+        assert player.screenshot() != before
+
+
+def start_of(site, address, way):
+    "Where a reader begins: at an address, or at a folder."
+    return address if way == "served" else site.folder.as_uri() + "/"
 
 
 @pytest.mark.browser
@@ -455,8 +467,7 @@ def test_frames_move(tab, address, site):
     "word, page", [("momentum", "momentum_adam.html"), ("one-hot", "embeddings.html")]
 )
 def test_search(tab, address, site, way, word, page):
-    tab.goto((address if way == "served" else site.folder.as_uri() + "/") + "index.html")
-    settle(tab)
+    visit(tab, start_of(site, address, way) + "index.html")
     tab.keyboard.press("Control+k")
     tab.locator("#pst-search-dialog input").fill(word)
     tab.keyboard.press("Enter")
@@ -464,67 +475,65 @@ def test_search(tab, address, site, way, word, page):
     tab.wait_for_function(
         "/finished|found/i.test(document.querySelector('#search-results').innerText)"
     )
-    first = [
-        urlsplit(link.get_attribute("href")).path
-        for link in tab.locator("#search-results li a").all()[:3]
-    ]
+    links = tab.locator("#search-results li a").all()[:3]
+    first = [urlsplit(link.get_attribute("href")).path for link in links]
     assert page in first, first
     tab.locator(f'#search-results a[href*="{page}"]').first.click()
     settle(tab)
     assert urlsplit(tab.url).path.endswith(f"/{page}")
 
 
+def background(tab):
+    return tab.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("way", ["served", "as files"])
 def test_day_and_night(tab, address, site, way):
-    "The switch changes the page, the choice is kept on the next one, and pictures stay on white."
-    start = address if way == "served" else site.folder.as_uri() + "/"
-    tab.goto(start + "gradient_descent.html")
-    settle(tab)
-    look = lambda: tab.evaluate("getComputedStyle(document.body).backgroundColor")
-    day = look()
+    "The switch changes the page, the choice is kept on the next one, pictures stay on white."
+    start = start_of(site, address, way)
+    visit(tab, start + "gradient_descent.html")
+    day = background(tab)
     tab.locator(".theme-switch-button:visible").click()
     tab.locator(".theme-change-button[data-mode=dark]:visible").click()
     tab.wait_for_timeout(500)  # colours fade over
-    night = look()
+    night = background(tab)
     assert day == "rgb(255, 255, 255)" and night != day
-    assert (
-        tab.locator(".cell_output img").first.evaluate(
-            "picture => getComputedStyle(picture).backgroundColor + getComputedStyle(picture).filter"
-        )
-        == "rgb(255, 255, 255)none"
-    )
-    tab.goto(start + "backstage/data.html")
-    settle(tab)
-    assert look() == night
+    picture = tab.locator(".cell_output img").first
+    look = "picture => getComputedStyle(picture).backgroundColor + getComputedStyle(picture).filter"
+    assert picture.evaluate(look) == "rgb(255, 255, 255)none"
+    visit(tab, start + BACKSTAGE)
+    assert background(tab) == night
+
+
+@pytest.mark.browser
+def test_buttons(tab, address):
+    "Code is copied; the links on top lead to the single file."
+    visit(tab, address + "gradient_descent.html")
+    block = tab.locator(".cell_input").nth(1)
+    block.hover()
+    block.get_by_role("button", name="Copy this code").click()
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == block.locator("pre").inner_text().strip()
+    links = tab.locator(".launch a")
+    for link in links.all():
+        assert link.is_visible() and link.get_attribute("href").startswith("https://")
+    assert links.all_inner_texts() == ["Open in Colab", "Open in Kaggle", "Download"]
 
 
 @pytest.mark.browser
 def test_ways_through_the_site(tab, address):
-    "Next and previous lead along the sidebar; on a telephone the menu opens; code is copied."
-    tab.goto(address + "gradient_descent.html")
-    settle(tab)
-    block = tab.locator(".cell_input").nth(1)
-    block.hover()
-    block.get_by_role("button", name="Copy this code").click()
-    assert (
-        tab.evaluate("navigator.clipboard.readText()").strip()
-        == block.locator("pre").inner_text().strip()
-    )
-    for link in tab.locator(".launch a").all():
-        assert link.is_visible() and link.get_attribute("href").startswith("https://")
-    assert tab.locator(".launch a").all_inner_texts() == [
-        "Open in Colab",
-        "Open in Kaggle",
-        "Download",
-    ]
+    "Next and previous lead along the sidebar; on a telephone the menu opens."
+    first, second = list(NUMBERS)[:2]
+    visit(tab, address + first)
     tab.locator("a.right-next").click()
-    assert urlsplit(tab.url).path == "/mnist_sgd.html"
+    assert urlsplit(tab.url).path == f"/{second}"
     tab.locator("a.left-prev").click()
-    assert urlsplit(tab.url).path == "/gradient_descent.html"
+    assert urlsplit(tab.url).path == f"/{first}"
     tab.set_viewport_size({"width": 380, "height": 800})
     tab.locator(".primary-toggle:visible").first.click()
-    tab.locator("#pst-primary-sidebar-modal a:visible", has_text=re.compile("^05 ")).click()
+    menu = tab.locator("#pst-primary-sidebar-modal a:visible", has_text=re.compile("^07 "))
+    menu.click()
     assert urlsplit(tab.url).path == "/cross_entropy.html"
 
 
@@ -571,62 +580,73 @@ def options(tree, above=""):
             yield above + key
 
 
-def test_nbdev_gets_as_far_as_quarto(site, tmp_path):
-    "`nbdev-docs` calls Quarto in the folder where every processed notebook lies, with the sidebar and the settings."
-    (tmp_path / "quarto").write_text(
-        f'#!{sys.executable}\nimport json, os, sys\nfrom pathlib import Path\nif sys.argv[1:] == ["--version"]: sys.exit(print("1.7.32"))\n'
-        f"Path({str(tmp_path / 'called.json')!r}).write_text(json.dumps([sys.argv[1:], os.getcwd()]))\n"
-        'folder = Path(sys.argv[-1])\nfolder.mkdir()\n(folder/"index.html").write_text("<html></html>")\n'
-    )
-    (tmp_path / "quarto").chmod(0o755)
-    code, said = run(
-        site.course,
-        "-c",
-        "from nbdev.quarto import nbdev_docs; nbdev_docs.__wrapped__(n_workers=0)",
-        path=str(tmp_path),
-    )
-    assert code == 0, said
-    arguments, folder = json.loads((tmp_path / "called.json").read_text())
-    assert (
-        arguments == ["render", "--no-cache", "--output-dir", str(site.course / "_proc" / "_docs")]
-        and Path(folder) == site.course / "_proc"
-    )
-    assert (site.course / "_docs" / "index.html").is_file()
+# A program that notes how it was called.
+FAKE_QUARTO = """#!{python}
+import json, os, sys
+from pathlib import Path
 
-    for name, page in PAGES.items():
-        [first, *cells] = json.loads((Path(folder) / name).read_text(encoding="utf-8"))["cells"]
-        facts = yaml.safe_load("".join(first["source"]).strip().strip("-"))
-        assert (
-            first["cell_type"] == "raw"
-            and facts["output-file"] == Path(page).name
-            and facts["title"]
-            and facts["description"]
-        ), name
-        for cell in cells:  # Quarto reads the options of a cell as YAML
-            yaml.safe_load(
-                "\n".join(
-                    line[2:].strip()
-                    for line in "".join(cell["source"]).splitlines()
-                    if line.startswith("#|")
-                )
-            )
-    settings = [
-        yaml.safe_load((Path(folder) / name).read_text(encoding="utf-8"))
-        for name in ("_quarto.yml", "nbdev.yml", "sidebar.yml")
-    ]
-    assert settings[0]["metadata-files"] == ["nbdev.yml", "sidebar.yml"]
-    assert settings[2] == yaml.safe_load((ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))
-    assert (
-        settings[1]["project"]["output-dir"] == "_docs"
-        and settings[1]["website"]["title"] == "What's Inside a Neural Net?"
-    )
-    assert (
-        settings[1]["website"]["site-url"].rstrip("/")
-        == PYPROJECT["project"]["urls"]["Documentation"].rstrip("/")
-        and settings[1]["website"]["repo-url"] == PYPROJECT["project"]["urls"]["Repository"]
-    )
-    assert (Path(folder) / settings[0]["website"]["favicon"]).is_file() and all(
-        (Path(folder) / name).is_file() for name in NOTEBOOKS
-    )
+if sys.argv[1:] == ["--version"]:
+    print("1.7.32")
+    sys.exit()
+Path({called!r}).write_text(json.dumps([sys.argv[1:], os.getcwd()]))
+folder = Path(sys.argv[-1])
+folder.mkdir()
+(folder / "index.html").write_text("<html></html>")
+"""
+NBDEV_DOCS = "from nbdev.quarto import nbdev_docs; nbdev_docs.__wrapped__(n_workers=0)"
+
+
+@pytest.fixture(scope="module")
+def processed(site, tmp_path_factory):
+    "The folder in which `nbdev-docs` has called Quarto."
+    folder = tmp_path_factory.mktemp("quarto")
+    program = folder / "quarto"
+    called = folder / "called.json"
+    program.write_text(FAKE_QUARTO.format(python=sys.executable, called=str(called)))
+    program.chmod(0o755)
+    readme = (site.course / "README.md").read_bytes()
+    code, said = run(site.course, "-c", NBDEV_DOCS, path=str(folder))
+    assert code == 0, said
+    arguments, place = json.loads(called.read_text())
+    output = site.course / "_proc" / "_docs"
+    assert arguments == ["render", "--no-cache", "--output-dir", str(output)]
+    assert Path(place) == site.course / "_proc"
+    assert (site.course / "_docs" / "index.html").is_file()
+    assert (site.course / "README.md").read_bytes() == readme  # it is written by hand
+    return Path(place)
+
+
+def cell_options(cell):
+    "The options of a cell, which Quarto reads as YAML."
+    lines = [line[2:].strip() for line in cell.source.splitlines() if line.startswith("#|")]
+    return yaml.safe_load("\n".join(lines)) or {}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_quarto_gets_every_page(processed, name):
+    first, *cells = read(processed / name).cells
+    facts = yaml.safe_load(first.source.strip().strip("-"))
+    assert first.cell_type == "raw" and facts["output-file"] == Path(PAGES[name]).name
+    assert facts["title"] and facts["description"]
+    alts = {cell.id: cell.metadata.get("alt") for cell in code_cells(read(NBS / name))}
+    for cell in cells:
+        given = cell_options(cell)
+        if alts.get(cell.id):
+            assert given["fig-alt"] == alts[cell.id]
+
+
+def test_quarto_gets_the_settings(processed):
+    settings = []
+    for name in ("_quarto.yml", "nbdev.yml", "sidebar.yml"):
+        settings.append(yaml.safe_load((processed / name).read_text(encoding="utf-8")))
+    quarto, nbdev, sidebar = settings
+    assert quarto["metadata-files"] == ["nbdev.yml", "sidebar.yml"]
+    assert sidebar == SIDEBAR
+    assert nbdev["project"]["output-dir"] == "_docs"
+    website = nbdev["website"]
+    assert website["title"] == "What's Inside a Neural Net?"
+    assert website["site-url"].rstrip("/") == URLS["Documentation"].rstrip("/")
+    assert website["repo-url"] == URLS["Repository"]
+    assert (processed / quarto["website"]["favicon"]).is_file()
     used = {name for tree in settings for name in options(tree)}
     assert used == set(DOCUMENTED), used ^ set(DOCUMENTED)
