@@ -184,9 +184,9 @@ if not course_found():
     importlib.invalidate_caches()
     if not course_found():
         raise RuntimeError(
-            "The course's package could not be fetched, or another one named helpers hides "
-            "it. Take this lesson's single file instead, which needs no network: Download, "
-            "above."
+            "The course's package could not be fetched, or another one named helpers "
+            "hides it. Take this lesson's single file instead, which needs no network: "
+            "Download, above."
         )"""
 
 
