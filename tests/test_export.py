@@ -111,6 +111,8 @@ def demonstrates(cell):
         body = ast.parse(cell.source).body
     except SyntaxError:  # a magic
         return True
+    while body and isinstance(body[-1], (ast.With, ast.For)):
+        body = body[-1].body
     return bool(body) and isinstance(body[-1], (ast.Expr, ast.Assert))
 
 

@@ -95,11 +95,11 @@ def test_titles_that_never_change_say_nothing():
 
 def test_a_data_set_stops_the_build():
     words = (
-        r"10_collaborative_filtering \(cell \w+\) needs the data set movielens "
+        r"11_recommendations \(cell \w+\) needs the data set movielens "
         r"\(imported in cell \w+\)"
     )
     with pytest.raises(RuntimeError, match=words):
-        needed(NBS / "10_collaborative_filtering.ipynb")
+        needed(NBS / "11_recommendations.ipynb")
 
 
 def test_a_lesson_without_a_figure_is_named():

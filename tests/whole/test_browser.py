@@ -38,8 +38,8 @@ CONTROLS = {
     "07": {"fish", "temperature", "right class"},
     "08": {"degree", "wd", "points"},
     "09": {"rows", "which row"},
-    "10": {"title", "across", "up", "neighbours"},
-    "14": {"model", "size", "batch", "accum", "precision", "optimizer"},
+    "11": {"title", "across", "up", "neighbours"},
+    "14": {"model", "size", "batch", "parts", "precision", "optimizer"},
 }
 LIVE = [path.name for path in LESSONS if path.name[:2] in CONTROLS]
 HARMLESS = []  # patterns of console errors that JupyterLab makes by itself and no learner notices

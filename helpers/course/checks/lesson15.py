@@ -65,7 +65,7 @@ def check_devices(mean_over_devices):
 
 @exercise("15-scaler", "the step of a loss scaler")
 def check_scaler(scaled_step):
-    start = torch.tensor([0.5, -1.0, 2.0])
+    start = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float32)
     # the last is so small that float16 holds it only when it is multiplied by the scale
     true = torch.tensor([0.25, -0.5, 2e-8])
     scale, lr = 2.0**15, 0.1
@@ -119,7 +119,7 @@ def check_scaler(scaled_step):
 
     # a rate that shows what happened to the small gradient
     large = 1e6
-    new, _ = scaled_step(torch.zeros(3), gradients.clone(), scale, large)
+    new, _ = scaled_step(torch.zeros(3, dtype=torch.float32), gradients.clone(), scale, large)
     if not near(new[2], -large * gradients[2].float() / scale, 1e-4):
         raise Hint(
             "The smallest gradient is lost: you divide in float16, where it becomes zero "
