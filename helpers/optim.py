@@ -8,9 +8,11 @@ Docs: https://example.github.io/whats-inside-a-neural-net/optimizers.html.md"""
 __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 
 # %% ../nbs/05_optimizers.ipynb #4d38f0a2
-# torch._foreach_mul_, torch._foreach_add_ and so on do with whole lists of tensors, in
-# one call, what `mul_` and `add_` do with one. PyTorch's own optimizers use them. Above
-# each of these calls stands the formula for a single tensor.
+# The functions torch._foreach_… take whole lists of tensors and work on them pair by
+# pair, in one call; PyTorch's own optimizers use them, too. mul_ multiplies, add_ adds,
+# addcmul_ adds a product, addcdiv_ adds a quotient, and lerp_(a, b, part) moves a that
+# part of the way to b. An underscore at the end: the first list is changed in place.
+# The comments have the formulas for a single parameter.
 import torch
 
 # %% ../nbs/05_optimizers.ipynb #94db7b9f
@@ -24,8 +26,8 @@ def _check_params(params):
 
 
 def _check_hyper(name, value):
-    "Refuse a rate, eps or wd below 0, and a beta that is not in [0, 1)."
-    if name in ("lr", "eps", "wd") and not value >= 0:
+    "Refuse a rate, eps or wd below 0, and a beta or momentum that is not in [0, 1)."
+    if name in ("lr", "eps", "wd") and not value >= 0:  # NaN is refused, too
         raise ValueError(f"{name} = {value}: it should be 0 or larger.")
     betas = []
     if name == "betas":
@@ -38,7 +40,7 @@ def _check_hyper(name, value):
 
 # %% ../nbs/05_optimizers.ipynb #e7fa3b29
 class Optimizer:
-    "What all optimizers share. Hyper-parameters are attributes, free to be changed."
+    "What all optimizers share. Hyper-parameters are attributes, and may be changed."
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Optimizer:
             _check_hyper(name, value)
             setattr(self, name, value)  # self.lr = lr, and so on
         self.steps = [0] * len(self.params)  # how often each parameter was moved
-        self.moved = []  # numbers of the parameters that the present step moves
+        self.moved = []  # positions of the parameters that were moved last
         self.memory = {}  # name to list of tensors, one for each parameter
 
     def zero_grad(self):
@@ -98,22 +100,22 @@ class SGD(Optimizer):
         params,  # tensors to move
         lr: float,  # learning rate
         momentum: float = 0.0,  # fraction of the last velocity that stays
-        averaged: bool = False,  # a gradient's weight is 1 - momentum instead of 1
-        wd: float = 0.0,  # weight decay: wd times the weight is added to its gradient
+        averaged: bool = False,  # count each gradient 1 - momentum times, not once
+        wd: float = 0.0,  # weight decay: each gradient gets wd * param added
     ):
         super().__init__(params, lr, momentum=momentum, averaged=averaged, wd=wd)
 
     def update(self, params, grads):
         if self.wd:
-            # grad = grad + wd * param
+            # grad = grad + wd * param (in a new list: p.grad itself stays as it is)
             grads = torch._foreach_add(grads, params, alpha=self.wd)
         if self.momentum:
-            # velocity = momentum * velocity + weight * grad
-            weight = 1 - self.momentum if self.averaged else 1
+            # velocity = momentum * velocity + times * grad
+            times = 1 - self.momentum if self.averaged else 1
             velocity = self.remember("velocity")
             torch._foreach_mul_(velocity, self.momentum)
-            torch._foreach_add_(velocity, grads, alpha=weight)
-            grads = velocity
+            torch._foreach_add_(velocity, grads, alpha=times)
+            grads = velocity  # this is what the parameters are moved along
         # param = param - lr * grad
         torch._foreach_add_(params, grads, alpha=-self.lr)
 
@@ -179,41 +181,42 @@ class Adam(Optimizer):
 
     def update(self, params, grads):
         beta1, beta2 = self.betas
-        # average = beta1 * average + (1 - beta1) * grad
+        # average = beta1 * average + (1 - beta1) * grad: part of the way to grad
         average = self.remember("average")
         torch._foreach_lerp_(average, grads, 1 - beta1)
         # squares = beta2 * squares + (1 - beta2) * grad**2
         squares = self.remember("squares")
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
-        # With both averages corrected (see `corrected_at`) the formula becomes
-        # param = param + factor * average / (squares**0.5 + eps)
-        factor, eps = self.corrected()
-        # The roots are written into tensors that stay: making new ones takes time.
+        # param = param + factor * average / (squares**0.5 + eps); see `factor_and_eps`
+        factor, eps = self.factors()
+        # The roots go into tensors that stay: making new ones in each step takes time.
         size = self.remember("size")
-        for square, root in zip(squares, size):
-            torch.sqrt(square, out=root)
+        for square, divisor in zip(squares, size):
+            torch.sqrt(square, out=divisor)
         torch._foreach_add_(size, eps)
         torch._foreach_addcdiv_(params, average, size, factor)
 
-    def corrected(self) -> tuple:  # factor and eps, as numbers or as lists
-        "Factor and eps for the parameters that are moved."
+    def factors(self) -> tuple:  # factor and eps: two numbers, or two lists
+        "What `update` multiplies with and what it adds to the roots."
         if not self.bias_correction:
             return -self.lr, self.eps
         steps = [self.steps[n] for n in self.moved]
         if len(set(steps)) == 1:  # all have made equally many steps: one number will do
-            return self.corrected_at(steps[0])
-        pairs = [self.corrected_at(step) for step in steps]
+            return self.factor_and_eps(steps[0])
+        pairs = [self.factor_and_eps(step) for step in steps]
         return [factor for factor, _ in pairs], [eps for _, eps in pairs]
 
-    def corrected_at(self, step: int) -> tuple:  # factor and eps
-        "Factor and eps for a parameter that makes this step, the first being 1."
-        # Instead of dividing each average, all corrections go into two numbers:
-        # -lr * average / (1 - beta1**step) / ((squares / (1 - beta2**step))**0.5 + eps)
-        # is the same as
-        # -lr * root / (1 - beta1**step) * average / (squares**0.5 + eps * root)
+    def factor_and_eps(
+        self,
+        step: int,  # how often the parameter has been moved, this time included
+    ) -> tuple:  # two numbers
+        "The bias correction of both averages, put into two numbers."
         beta1, beta2 = self.betas
         root = (1 - beta2**step) ** 0.5
+        # -lr * average / (1 - beta1**step) / ((squares / (1 - beta2**step))**0.5 + eps)
+        # multiplied by root / root, is
+        # -lr * root / (1 - beta1**step) * average / (squares**0.5 + eps * root)
         return -self.lr * root / (1 - beta1**step), self.eps * root
 
 # %% ../nbs/05_optimizers.ipynb #ea00b617
@@ -230,7 +233,7 @@ class AdamW(Adam):
         wd: float = 0.01,  # weight decay
     ):
         super().__init__(params, lr, betas, eps, bias_correction)
-        _check_hyper("wd", wd)
+        _check_hyper("wd", wd)  # Adam itself knows no wd
         self.wd = wd
 
     def update(self, params, grads):

@@ -29,7 +29,7 @@ def _check_batches(x, y, bs):
 
 # %% ../nbs/03_mnist_sgd.ipynb #2eaefdbe
 class Batches:
-    "Mini-batches of inputs and targets. Unequal numbers of rows: `ValueError`."
+    "Mini-batches of inputs and targets. No rows, or unequally many: `ValueError`."
 
     def __init__(
         self,
@@ -60,17 +60,17 @@ class Batches:
             yield from zip(self.x.split(self.bs), self.y.split(self.bs))
 
     def order(self) -> torch.Tensor:  # int64 [n]
-        "The numbers of all rows, in the order of a new epoch."
+        "The positions of all rows, in the order of a new epoch."
         if self.shuffle:
             return torch.randperm(len(self.x), generator=self.generator)
         return torch.arange(len(self.x))
 
     def take(
         self,
-        order: torch.Tensor,  # row numbers, int64
+        order: torch.Tensor,  # int64, positions of rows: all of them, or a part
     ):
         "The batches of these rows, in this order."
-        for index in order.to(self.x.device).split(self.bs):
+        for index in order.to(self.device).split(self.bs):
             xb = self.x.index_select(0, index)  # x[index], only quicker
             yb = self.y.index_select(0, index)
             yield xb, yb
@@ -89,14 +89,14 @@ def evaluate(
     model: torch.nn.Module,
     batches: Batches,
     loss=F.cross_entropy,  # function of outputs and targets, a mean over the rows
-    metrics: dict = {"accuracy": accuracy},  # name to function of outputs and targets
+    metrics: dict = {"accuracy": accuracy},  # by name; means over the rows, as well
 ) -> dict:  # 'loss' and each metric, as plain numbers
     "Mean loss and metrics over all rows; the model's mode is put back afterwards."
     functions = {"loss": loss, **metrics}
     totals = dict.fromkeys(functions, 0.0)
     rows = 0
     training = model.training
-    model.eval()  # some layers behave differently while a net is trained
+    model.eval()
     for xb, yb in batches:
         outputs = model(xb)
         for name, function in functions.items():
@@ -142,39 +142,44 @@ def set_hyper(
     "Give hyper-parameters (numbers that you choose, such as the rate) new values."
     for group in _groups(optimizer):
         for name, value in values.items():
-            if name == "momentum" and "betas" in group:
-                # Adam's momentum is the first of its two betas.
-                group["betas"] = (value, group["betas"][1])
-            elif name == "wd" and "weight_decay" in group:
-                # PyTorch writes the name in full.
-                group["weight_decay"] = value
-            elif name not in group:
+            key, value = _translated(group, name, value)
+            if key not in group:
                 raise ValueError(_unknown(optimizer, group, name))
-            elif name == "lr":
-                # Some parameters may move more slowly than others: their group then
-                # holds, as `lr_scale`, a fraction by which the rate is multiplied.
-                group["lr"] = value * group.get("lr_scale", 1)
-            else:
-                group[name] = value
+            group[key] = value
 
 
 def get_rate(optimizer) -> float:
-    "The learning rate in force; the first group's, if there are several."
+    "The present learning rate; of the first group, where there are several."
     return _groups(optimizer)[0]["lr"]
 
 
 def _groups(optimizer):
-    """The dictionaries that hold an optimizer's hyper-parameters.
+    """The dictionaries in which an optimizer keeps its hyper-parameters.
 
-    PyTorch keeps its parameters in groups, each with hyper-parameters of its own."""
+    PyTorch's can have several: each belongs to some of the parameters. Ours has one,
+    its attributes; to write into `vars(optimizer)` is to set an attribute.
+    """
     if hasattr(optimizer, "param_groups"):
         return optimizer.param_groups
-    return [vars(optimizer)]  # the attributes of one of ours, as a dictionary
+    return [vars(optimizer)]
+
+
+def _translated(group, name, value):
+    "A setting as PyTorch's optimizers have it: its name there, and its value."
+    if name == "momentum" and "betas" in group:
+        return "betas", (value, group["betas"][1])  # the first beta is Adam's momentum
+    if name == "wd" and "weight_decay" in group:
+        return "weight_decay", value
+    if name == "lr" and "lr_scale" in group:
+        # You may give a group an `lr_scale`: its rate is that fraction of the others'.
+        return "lr", value * group["lr_scale"]
+    return name, value
 
 
 def _unknown(optimizer, group, name):
     "The message for a hyper-parameter that an optimizer does not have."
-    names = ", ".join(key for key in group if key != "params")
+    no_hyper = ("params", "steps", "moved", "memory")
+    names = ", ".join(key for key in group if key not in no_hyper)
     return f"{type(optimizer).__name__} has no {name!r} to set; it has {names}."
 
 # %% ../nbs/03_mnist_sgd.ipynb #eb647211
@@ -215,12 +220,12 @@ def fit(
             losses = []
             for xb, yb in batches:
                 if schedule:
-                    done = len(history.rates) / steps
+                    done = len(history.rates) / steps  # 0 before the first step
                     set_hyper(optimizer, **schedule(done))
                 history.rates.append(get_rate(optimizer))
                 losses.append(step(model, xb, yb, loss, optimizer))
                 bar.update()
-            # Once an epoch: to ask a GPU for a number after each step would slow it.
+            # A GPU works ahead of Python; it would have to stop at each step for this.
             history.losses += torch.stack(losses).tolist()
             if valid is not None:
                 history.valid.append(score(model, valid, loss, metrics))
