@@ -8,11 +8,11 @@ Docs: https://example.github.io/whats-inside-a-neural-net/optimizers.html.md"""
 __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 
 # %% ../nbs/05_optimizers.ipynb #4d38f0a2
-# The functions torch._foreach_… take whole lists of tensors and work on them pair by
-# pair, in one call; PyTorch's own optimizers use them, too. mul_ multiplies, add_ adds,
-# addcmul_ adds a product, addcdiv_ adds a quotient, and lerp_(a, b, part) moves a that
-# part of the way to b. An underscore at the end: the first list is changed in place.
-# The comments have the formulas for a single parameter.
+# The functions torch._foreach_… do with whole lists of tensors, in one call, what mul_,
+# add_, sqrt and so on do with one tensor; PyTorch's own optimizers use them, too. What
+# each computes stands above it as a formula for a single parameter. For those who want
+# to follow in detail: a number at the end multiplies what is added. addcmul_ adds a
+# product, addcdiv_ a quotient, and lerp_ goes a part of the way to the second tensor.
 import torch
 
 # %% ../nbs/05_optimizers.ipynb #94db7b9f
@@ -54,7 +54,7 @@ class Optimizer:
             _check_hyper(name, value)
             setattr(self, name, value)  # self.lr = lr, and so on
         self.steps = [0] * len(self.params)  # how often each parameter was moved
-        self.moved = []  # positions of the parameters that were moved last
+        self.moved = []  # positions of the parameters that this step moves
         self.memory = {}  # name to list of tensors, one for each parameter
 
     def zero_grad(self):
@@ -100,7 +100,7 @@ class SGD(Optimizer):
         params,  # tensors to move
         lr: float,  # learning rate
         momentum: float = 0.0,  # fraction of the last velocity that stays
-        averaged: bool = False,  # count each gradient 1 - momentum times, not once
+        averaged: bool = False,  # True: multiply each gradient by 1 - momentum
         wd: float = 0.0,  # weight decay: each gradient gets wd * param added
     ):
         super().__init__(params, lr, momentum=momentum, averaged=averaged, wd=wd)
@@ -110,11 +110,11 @@ class SGD(Optimizer):
             # grad = grad + wd * param (in a new list: p.grad itself stays as it is)
             grads = torch._foreach_add(grads, params, alpha=self.wd)
         if self.momentum:
-            # velocity = momentum * velocity + times * grad
-            times = 1 - self.momentum if self.averaged else 1
+            # velocity = momentum * velocity + part * grad
+            part = 1 - self.momentum if self.averaged else 1
             velocity = self.remember("velocity")
             torch._foreach_mul_(velocity, self.momentum)
-            torch._foreach_add_(velocity, grads, alpha=times)
+            torch._foreach_add_(velocity, grads, alpha=part)
             grads = velocity  # this is what the parameters are moved along
         # param = param - lr * grad
         torch._foreach_add_(params, grads, alpha=-self.lr)
@@ -188,30 +188,31 @@ class Adam(Optimizer):
         squares = self.remember("squares")
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
-        # param = param + factor * average / (squares**0.5 + eps); see `factor_and_eps`
-        factor, eps = self.factors()
-        # The roots go into tensors that stay: making new ones in each step takes time.
+        # param = param - lr * average / (squares**0.5 + eps), with corrected averages:
+        # param = param + factor * average / (squares**0.5 + eps), see `constants_at`
+        factor, eps = self.constants()
+        # The roots go into tensors that stay, which is quicker than making new ones.
         size = self.remember("size")
         for square, divisor in zip(squares, size):
             torch.sqrt(square, out=divisor)
         torch._foreach_add_(size, eps)
         torch._foreach_addcdiv_(params, average, size, factor)
 
-    def factors(self) -> tuple:  # factor and eps: two numbers, or two lists
-        "What `update` multiplies with and what it adds to the roots."
+    def constants(self) -> tuple:  # factor and eps: two numbers, or two lists
+        "The factor of the update, and what is added to the roots."
         if not self.bias_correction:
             return -self.lr, self.eps
         steps = [self.steps[n] for n in self.moved]
         if len(set(steps)) == 1:  # all have made equally many steps: one number will do
-            return self.factor_and_eps(steps[0])
-        pairs = [self.factor_and_eps(step) for step in steps]
+            return self.constants_at(steps[0])
+        pairs = [self.constants_at(step) for step in steps]
         return [factor for factor, _ in pairs], [eps for _, eps in pairs]
 
-    def factor_and_eps(
+    def constants_at(
         self,
         step: int,  # how often the parameter has been moved, this time included
     ) -> tuple:  # two numbers
-        "The bias correction of both averages, put into two numbers."
+        "The rate, eps and the correction of both averages, in two numbers."
         beta1, beta2 = self.betas
         root = (1 - beta2**step) ** 0.5
         # -lr * average / (1 - beta1**step) / ((squares / (1 - beta2**step))**0.5 + eps)
@@ -221,7 +222,7 @@ class Adam(Optimizer):
 
 # %% ../nbs/05_optimizers.ipynb #ea00b617
 class AdamW(Adam):
-    "Adam that first multiplies each weight by 1 - lr * wd (Loshchilov, Hutter, 2019)."
+    "Adam that first multiplies parameters by 1 - lr * wd (Loshchilov, Hutter, 2019)."
 
     def __init__(
         self,

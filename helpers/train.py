@@ -91,7 +91,7 @@ def evaluate(
     loss=F.cross_entropy,  # function of outputs and targets, a mean over the rows
     metrics: dict = {"accuracy": accuracy},  # by name; means over the rows, as well
 ) -> dict:  # 'loss' and each metric, as plain numbers
-    "Mean loss and metrics over all rows; the model's mode is put back afterwards."
+    "Mean loss and metrics over all rows. A model in training mode returns to it."
     functions = {"loss": loss, **metrics}
     totals = dict.fromkeys(functions, 0.0)
     rows = 0
@@ -165,13 +165,13 @@ def _groups(optimizer):
 
 
 def _translated(group, name, value):
-    "A setting as PyTorch's optimizers have it: its name there, and its value."
+    "The name and the value under which this group keeps a hyper-parameter."
     if name == "momentum" and "betas" in group:
         return "betas", (value, group["betas"][1])  # the first beta is Adam's momentum
     if name == "wd" and "weight_decay" in group:
         return "weight_decay", value
     if name == "lr" and "lr_scale" in group:
-        # You may give a group an `lr_scale`: its rate is that fraction of the others'.
+        # Where you have put an `lr_scale` into a group, it gets that part of each rate.
         return "lr", value * group["lr_scale"]
     return name, value
 
@@ -220,12 +220,13 @@ def fit(
             losses = []
             for xb, yb in batches:
                 if schedule:
-                    done = len(history.rates) / steps  # 0 before the first step
+                    # so far there is one rate for each step
+                    done = len(history.rates) / steps
                     set_hyper(optimizer, **schedule(done))
                 history.rates.append(get_rate(optimizer))
                 losses.append(step(model, xb, yb, loss, optimizer))
                 bar.update()
-            # A GPU works ahead of Python; it would have to stop at each step for this.
+            # Once an epoch: whoever asks a GPU for a number has to wait for it.
             history.losses += torch.stack(losses).tolist()
             if valid is not None:
                 history.valid.append(score(model, valid, loss, metrics))
