@@ -1,4 +1,4 @@
-"""Where the memory of a GPU goes, how to know it in advance, and how to train as if there were more of it.
+"""Where the memory of a GPU goes, and how to train as if there were more of it.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/gradient_accumulation.html.md"""
 

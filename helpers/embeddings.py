@@ -1,4 +1,4 @@
-"""How a name enters a net, why looking it up is the same as multiplying, what that saves, and a first fit of who likes which film.
+"""How a name enters a net, and why looking it up is the same as multiplying.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/embeddings.html.md"""
 

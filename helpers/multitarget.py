@@ -1,4 +1,4 @@
-"""One output, several questions: which column means what, what happens if you index the wrong one, and whether a second question helps with the first.
+"""One output, several questions: which column means what, and does a second help?
 
 Docs: https://example.github.io/whats-inside-a-neural-net/multi_target.html.md"""
 

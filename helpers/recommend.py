@@ -1,4 +1,4 @@
-"""How good a film is once tastes are taken out, a map of tastes that nobody drew, and a list for everybody.
+"""How good a film is, a map of tastes that nobody drew, and a list for everybody.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/recommendations.html.md"""
 

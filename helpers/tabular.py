@@ -1,4 +1,4 @@
-"""Names and numbers side by side: a net for tables, what its vectors are worth to other learners, and whether they know geography.
+"""Names and numbers side by side: a net for tables, and what its vectors are worth.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/tabular_embeddings.html.md"""
 

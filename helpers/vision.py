@@ -1,4 +1,4 @@
-"""A net that has seen a million pictures learns yours: what to throw away, what to keep still, and how fast each layer may move.
+"""A net that has seen a million pictures learns yours, layer by layer.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/fine_tuning.html.md"""
 

@@ -1,4 +1,4 @@
-"""One look for every plot of the course, live figures with sliders, and the table that proves equality.
+"""One look for every plot, live figures with sliders, the table that proves equality.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/course/figures.html.md"""
 

@@ -1,4 +1,4 @@
-"""MovieLens as its publisher has it, with ids kept and folds found; or ratings drawn from tastes that we planted.
+"""MovieLens as published, ids kept and folds found; or ratings from planted tastes.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/data/films.html.md"""
 

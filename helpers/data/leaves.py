@@ -1,4 +1,4 @@
-"""Rendered rice leaves with ten diseases and ten varieties, laid out as the competition's photographs are; and rendered textures to pretrain on.
+"""Rendered rice leaves in the competition's layout, and textures to pretrain on.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/data/leaves.html.md"""
 

@@ -1,4 +1,4 @@
-"""The rice competition's table and pictures, found, checked and decoded once; or rendered leaves in the same layout.
+"""The rice competition's table and pictures, decoded once; or rendered leaves.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/data/paddy.html.md"""
 

@@ -1,4 +1,4 @@
-"""Two tables to learn from, who earns how much and which shop sells how much; or tables drawn from rules that we planted.
+"""Who earns how much, which shop sells how much; or tables from rules we planted.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/data/tables.html.md"""
 

@@ -1,4 +1,4 @@
-"""Found in the data folder or on timm's hub; else a stand-in that says so, or an error that says what to do. Never silently random.
+"""Pretrained weights: found, or a stand-in that says so, or an error in words.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/data/weights.html.md"""
 

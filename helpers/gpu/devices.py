@@ -1,4 +1,4 @@
-"""Half precision and several devices for `fit`, through Hugging Face's Accelerate; lesson 15 shows in four lines why the sum is the same.
+"""Half precision and several devices for `fit`, through Hugging Face's Accelerate.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/gpu/devices.html.md"""
 

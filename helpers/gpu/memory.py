@@ -1,4 +1,4 @@
-"""Bytes by category, counted and predicted; the peak on a GPU; and what to do when there is no more.
+"""Bytes counted and predicted; the peak on a GPU; what to do when there is no more.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/gpu/memory.html.md"""
 

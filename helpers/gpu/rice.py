@@ -1,4 +1,4 @@
-"""From a body's name to a trained net with its probabilities on pictures held back: on a CPU, on a GPU in half precision, on several.
+"""From a body's name to a trained net and its probabilities on pictures held back.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/backstage/gpu/rice.html.md"""
 

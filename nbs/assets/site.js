@@ -1,8 +1,11 @@
-// A copy button at each piece of code; and wide formulas, which scroll by themselves, are reached by keyboard (the theme sees to code and tables).
+// A copy button at each piece of code; and wide formulas, which scroll by themselves, are reached
+// by keyboard (the theme sees to code and tables).
 'use strict';
 
 function addCopyButtons() {
-  for (const block of document.querySelectorAll('.bd-article .cell_input .highlight, .bd-article details .highlight, .bd-article .api .highlight')) {
+  const code = ['.cell_input .highlight', 'details .highlight', '.api .highlight'];
+  const blocks = code.map((part) => '.bd-article ' + part).join(', ');
+  for (const block of document.querySelectorAll(blocks)) {
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'copy';
