@@ -8,11 +8,11 @@ Docs: https://example.github.io/whats-inside-a-neural-net/optimizers.html.md"""
 __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 
 # %% ../nbs/05_optimizers.ipynb #4d38f0a2
-# The functions torch._foreach_… do with whole lists of tensors, in one call, what mul_,
-# add_, sqrt and so on do with one tensor; PyTorch's own optimizers use them, too. What
-# each computes stands above it as a formula for a single parameter. For those who want
-# to follow in detail: a number at the end multiplies what is added. addcmul_ adds a
-# product, addcdiv_ a quotient, and lerp_ goes a part of the way to the second tensor.
+# mul_, add_ and sqrt work on one tensor. torch._foreach_mul_, torch._foreach_add_ and
+# so on work on whole lists of tensors in one call, as PyTorch's own optimizers do. The
+# comments above such calls have the formula for a single parameter. addcmul_ adds the
+# product of two tensors, addcdiv_ the quotient, each times the last argument; lerp_
+# goes a part of the way from the first tensor to the second.
 import torch
 
 # %% ../nbs/05_optimizers.ipynb #94db7b9f
@@ -86,7 +86,7 @@ class Optimizer:
         self,
         name: str,  # of what is remembered, for instance 'velocity'
     ) -> list:  # of tensors, one for each parameter being moved; zeros at first
-        "What was stored under this name; changes in place are remembered."
+        "The tensors stored under this name: change them in place, they are no copies."
         if name not in self.memory:
             self.memory[name] = [torch.zeros_like(p) for p in self.params]
         return [self.memory[name][n] for n in self.moved]
@@ -188,31 +188,31 @@ class Adam(Optimizer):
         squares = self.remember("squares")
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
-        # param = param - lr * average / (squares**0.5 + eps), with corrected averages:
-        # param = param + factor * average / (squares**0.5 + eps), see `constants_at`
-        factor, eps = self.constants()
-        # The roots go into tensors that stay, which is quicker than making new ones.
+        # param = param + factor * average / (squares**0.5 + small)
+        # `constants_at` shows why this is Adam's formula
+        factor, small = self.constants()
+        # the roots go into tensors that stay: to make new ones in each step takes time
         size = self.remember("size")
         for square, divisor in zip(squares, size):
             torch.sqrt(square, out=divisor)
-        torch._foreach_add_(size, eps)
+        torch._foreach_add_(size, small)
         torch._foreach_addcdiv_(params, average, size, factor)
 
-    def constants(self) -> tuple:  # factor and eps: two numbers, or two lists
-        "The factor of the update, and what is added to the roots."
+    def constants(self) -> tuple:  # factor and small: two numbers, or two lists
+        "The factor of the update, and the small number that is added to the roots."
         if not self.bias_correction:
             return -self.lr, self.eps
         steps = [self.steps[n] for n in self.moved]
         if len(set(steps)) == 1:  # all have made equally many steps: one number will do
             return self.constants_at(steps[0])
         pairs = [self.constants_at(step) for step in steps]
-        return [factor for factor, _ in pairs], [eps for _, eps in pairs]
+        return [factor for factor, _ in pairs], [small for _, small in pairs]
 
     def constants_at(
         self,
         step: int,  # how often the parameter has been moved, this time included
     ) -> tuple:  # two numbers
-        "The rate, eps and the correction of both averages, in two numbers."
+        "Factor and small number: rate, eps and bias correction are in them."
         beta1, beta2 = self.betas
         root = (1 - beta2**step) ** 0.5
         # -lr * average / (1 - beta1**step) / ((squares / (1 - beta2**step))**0.5 + eps)

@@ -29,7 +29,7 @@ def _check_batches(x, y, bs):
 
 # %% ../nbs/03_mnist_sgd.ipynb #2eaefdbe
 class Batches:
-    "Mini-batches of inputs and targets. No rows, or unequally many: `ValueError`."
+    "Mini-batches of inputs and targets. What cannot be cut into batches: `ValueError`."
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ def evaluate(
     loss=F.cross_entropy,  # function of outputs and targets, a mean over the rows
     metrics: dict = {"accuracy": accuracy},  # by name; means over the rows, as well
 ) -> dict:  # 'loss' and each metric, as plain numbers
-    "Mean loss and metrics over all rows. A model in training mode returns to it."
+    "Mean loss and metrics over all rows, in evaluation mode."
     functions = {"loss": loss, **metrics}
     totals = dict.fromkeys(functions, 0.0)
     rows = 0
@@ -102,7 +102,7 @@ def evaluate(
         for name, function in functions.items():
             totals[name] += len(xb) * function(outputs, yb).item()
         rows += len(xb)
-    model.train(training)
+    model.train(training)  # the mode it was in before
     return {name: total / rows for name, total in totals.items()}
 
 # %% ../nbs/03_mnist_sgd.ipynb #18ff1c09
@@ -139,7 +139,7 @@ def set_hyper(
     optimizer,  # one of `helpers.optim` or of `torch.optim`
     **values,  # for instance lr=0.1; a name that it does not have: `ValueError`
 ):
-    "Give hyper-parameters (numbers that you choose, such as the rate) new values."
+    "Give hyper-parameters, which you choose (such as the rate), new values."
     for group in _groups(optimizer):
         for name, value in values.items():
             key, value = _translated(group, name, value)
@@ -156,8 +156,8 @@ def get_rate(optimizer) -> float:
 def _groups(optimizer):
     """The dictionaries in which an optimizer keeps its hyper-parameters.
 
-    PyTorch's can have several: each belongs to some of the parameters. Ours has one,
-    its attributes; to write into `vars(optimizer)` is to set an attribute.
+    PyTorch's can have several dictionaries, each for some of the parameters. Ours has
+    one: its attributes. To write into `vars(optimizer)` is to set an attribute.
     """
     if hasattr(optimizer, "param_groups"):
         return optimizer.param_groups
@@ -171,7 +171,7 @@ def _translated(group, name, value):
     if name == "wd" and "weight_decay" in group:
         return "weight_decay", value
     if name == "lr" and "lr_scale" in group:
-        # Where you have put an `lr_scale` into a group, it gets that part of each rate.
+        # You can put an `lr_scale` into a group: then its rate is lr_scale times lr.
         return "lr", value * group["lr_scale"]
     return name, value
 
@@ -207,8 +207,8 @@ def fit(
     valid=None,  # batches to evaluate on after each epoch
     schedule=None,  # given the fraction done, returns settings such as {"lr": 0.1}
     metrics: dict = {"accuracy": accuracy},  # further scores for `valid`, by name
-    step=one_step,  # what is done with a batch; another may take its place
-    score=evaluate,  # what is done with `valid`; another may take its place
+    step=one_step,  # what is done with a batch: any function like `one_step`
+    score=evaluate,  # what is done with `valid`: any function like `evaluate`
 ) -> History:
     "Train, and return what happened. After an epoch that ends in NaN, stop."
     history = History(len(batches))
@@ -220,13 +220,12 @@ def fit(
             losses = []
             for xb, yb in batches:
                 if schedule:
-                    # so far there is one rate for each step
-                    done = len(history.rates) / steps
+                    done = len(history.rates) / steps  # one rate a step was noted
                     set_hyper(optimizer, **schedule(done))
                 history.rates.append(get_rate(optimizer))
                 losses.append(step(model, xb, yb, loss, optimizer))
                 bar.update()
-            # Once an epoch: whoever asks a GPU for a number has to wait for it.
+            # To read numbers from a GPU takes time: we do it once an epoch.
             history.losses += torch.stack(losses).tolist()
             if valid is not None:
                 history.valid.append(score(model, valid, loss, metrics))
