@@ -203,12 +203,13 @@ def open_lesson(page, name):
     wait_until_idle(page)
 
 
-# An error leaves the cells after it without a number.
+# An error leaves the cells after it without a number; a folded cell never shows one.
+PROMPT = ".jp-Notebook .jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)"
 ALL_HAVE_RUN = r"""() => {
-  const prompts = document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt');
+  const prompts = document.querySelectorAll('PROMPT');
   const texts = [...prompts].map(prompt => prompt.textContent);
   return texts.some(text => /\d/.test(text)) && !texts.some(text => text.includes('*'));
-}"""
+}""".replace("PROMPT", PROMPT)
 ERRORS = '[data-mime-type="application/vnd.jupyter.stderr"], .jupyter-widgets-error-widget'
 
 
@@ -221,7 +222,7 @@ def run_all(page):
     texts = page.locator(".jp-Notebook").locator(ERRORS).all_text_contents()
     error = re.compile(r"^Traceback|^[\w.]*Error\b", re.MULTILINE)
     assert [text for text in texts if error.search(text)] == []
-    prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").all_text_contents()
+    prompts = page.locator(PROMPT).all_text_contents()
     assert [text for text in prompts if not re.search(r"\d", text)] == []
     assert page.locator(".jp-Dialog, .Toastify__toast").all_text_contents() == []
 
