@@ -204,9 +204,7 @@ class Columns:
     def pack(
         self,
         **values,  # name to a sequence [n]
-    ) -> (
-        torch.Tensor
-    ):  # float32 [n, targets]; whole numbers up to 2**24 are exact in it
+    ) -> torch.Tensor:  # float32 [n, targets]; exact to whole numbers of 2**24
         "One tensor for `Batches`, out of the values of each target."
         _check_names(values, self.targets)
         columns = {}

@@ -223,9 +223,7 @@ def normalised(
     x: torch.Tensor,  # float [n, 3, height, width]; may be changed in place
     mean,  # three numbers, one for each colour
     std,  # three numbers, one for each colour
-) -> (
-    torch.Tensor
-):  # [n, 3, height, width], the colours of a pixel side by side in memory
+) -> torch.Tensor:  # [n, 3, height, width], a pixel's colours side by side
     """Minus the mean, divided by the deviation; computed along long rows, which is
     quick.
     """

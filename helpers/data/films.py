@@ -34,9 +34,8 @@ class Ratings:
     name: str  # 'MovieLens 100k', 'MovieLens latest-small' or 'stand-in ratings'
     source: str  # where it was found
     folder: Path | None = None  # of the files, if there are files
-    truth: dict | None = field(
-        default=None, repr=False
-    )  # the stand-in's planted tastes
+    # the stand-in's planted tastes
+    truth: dict | None = field(default=None, repr=False)
     note: str = field(default="", repr=False)  # why not the real set, if it is not
 
     def __repr__(self):

@@ -87,9 +87,8 @@ class DistributedAccumulator(Accumulator):
     def backward(self, model, xb, yb, loss, weight, full):
         if self.net is None:
             self.net = model
-            if (
-                self.world > 1
-            ):  # some timm bodies hold a norm that our head does without
+            if self.world > 1:
+                # some timm bodies hold a norm that our head does without
                 self.net = DistributedDataParallel(model, find_unused_parameters=True)
         quiet = contextlib.nullcontext()
         if self.world > 1 and not full:

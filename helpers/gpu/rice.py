@@ -69,10 +69,8 @@ def _advice(arch, size, accum, bs):
     parts = fewest_parts(arch, size, bs, precision=precision, room=room)
     if parts is None:
         advice = (
-            """By the planner not even one picture at a time fits: choose a smaller
-            model
-            """
-            "or smaller pictures."
+            "By the planner not even one picture at a time fits: choose a smaller "
+            "model or smaller pictures."
         )
     else:
         advice = f"By the planner accum={max(parts, accum + 1)} fits."

@@ -71,9 +71,8 @@ def test_state_of_the_optimizers(make, copies):
     found = count_bytes(model, *batch(8), make(list(model.parameters())))
     weights = 4 * (192 * 100 + 100 + 1000 + 10)
     assert found["parameters"] == found["gradients"] == weights
-    assert found["optimizer state"] == pytest.approx(
-        copies * weights, abs=100
-    )  # torch keeps a step for each parameter
+    # torch keeps a step for each parameter
+    assert found["optimizer state"] == pytest.approx(copies * weights, abs=100)
     assert all(p.grad is None for p in model.parameters())
 
 

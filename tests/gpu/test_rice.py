@@ -126,5 +126,7 @@ def test_out_of_memory_says_what_fits(monkeypatch):
         train(**BODY, data=plants())
     assert kept[0]() is None, "nothing of the failed run is left"
     monkeypatch.setattr(helpers.gpu.rice, "fewest_parts", lambda *args, **kwargs: None)
-    with pytest.raises(OutOfMemory, match="not even one picture"):
+    with pytest.raises(
+        OutOfMemory, match="not even one picture at a time fits: choose a smaller model or smaller"
+    ):
         train(**BODY, data=plants())
