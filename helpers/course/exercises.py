@@ -275,6 +275,35 @@ def _wrong_solutions(wrong):
     return pairs
 
 
+def _fitting_hint(
+    wrong,  # hint to solutions, as for `compare`
+    examples,
+    outcomes,  # of the answer, one for each example
+    failures,  # numbers of the examples where the answer is wrong
+    tolerance,
+    exactly,  # True: only a solution that agrees on all examples counts
+):
+    "The hint of the wrong solution that an answer is or resembles most; '' if it is like none."
+    best_hint = ""
+    best_agreement = 0
+    for hint, solution in _wrong_solutions(wrong):
+        agreement = []
+        for example, outcome in zip(examples, outcomes):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a wrong solution's warnings help nobody
+                other = _outcome(solution, copy.deepcopy(example))
+            agreement.append(near(outcome, other, tolerance))
+        if all(agreement):
+            return hint
+        telling = sum(agreement[n] for n in failures)
+        if telling > best_agreement:
+            best_hint = hint
+            best_agreement = telling
+    if exactly or 2 * best_agreement < len(failures):
+        return ""
+    return best_hint
+
+
 def compare(
     answer: Callable,  # the learner's function
     examples: list,  # tuples of arguments
@@ -308,25 +337,11 @@ def compare(
                 failures.append(n)
         if not failures:
             return
-    best_hint = ""
-    best_agreement = 0
-    for hint, solution in _wrong_solutions(wrong):
-        agreement = []
-        for example, outcome in zip(examples, outcomes):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a wrong solution's warnings help nobody
-                other = _outcome(solution, copy.deepcopy(example))
-            agreement.append(near(outcome, other, tolerance))
-        if all(agreement):
-            raise Hint(hint)
-        telling = sum(agreement[n] for n in failures)
-        if telling > best_agreement:
-            best_hint = hint
-            best_agreement = telling
     # of two truth values, one that is wrong always agrees with one that is wrong too
-    by_accident = isinstance(expected[failures[0]], bool)
-    if 2 * best_agreement >= len(failures) and not by_accident:
-        raise Hint(best_hint)
+    exactly = isinstance(expected[failures[0]], bool)
+    hint = _fitting_hint(wrong, examples, outcomes, failures, tolerance, exactly)
+    if hint:
+        raise Hint(hint)
     n = failures[0]
     if isinstance(outcomes[n], Exception):
         raise outcomes[n]
