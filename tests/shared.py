@@ -29,6 +29,10 @@ def stem(path):
     return path.stem
 
 
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=stem)
+each_single_file = pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
+
+
 def read(path):
     return nbformat.read(path, as_version=4)
 

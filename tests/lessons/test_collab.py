@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from samples import ratings
 
 from helpers.collab import (
     DotProduct,
@@ -24,30 +25,6 @@ from helpers.collab import (
 from helpers.data.films import stand_in_ratings
 from helpers.optim import Adam
 from helpers.rates import find_rate
-
-
-def ratings(n=12, users=(7, 3, 5, 9)):
-    "A small table: users and items with gaps, stars 1 to 5."
-    rows = []
-    for item in (40, 10, 30):
-        for user in users:
-            rows.append((user, item, 1.0 + (user + item // 10) % 5))
-    return pd.DataFrame(rows[:n], columns=["user", "item", "rating"])
-
-
-@pytest.fixture
-def data():
-    return RatingTable(ratings())
-
-
-@pytest.fixture
-def model(data):
-    torch.manual_seed(0)
-    model = DotProduct(len(data.users), len(data.items), 3, y_range=(0, 5.5), mean=3.0, std=1.0)
-    torch.nn.init.normal_(model.user_tables[1].weight)
-    torch.nn.init.normal_(model.item_tables[1].weight)
-    return model.to(data.batches(slice(None)).device)
-
 
 # Tables
 

@@ -15,6 +15,8 @@ from shared import (
     SINGLE_FILES,
     checkpoint,
     code_cells,
+    each_lesson,
+    each_single_file,
     has_picture,
     read,
     stem,
@@ -24,9 +26,6 @@ from helpers.course.front import FrontPage
 from helpers.course.quiz import questions, quiz_text
 from publish.lessons import address, buttons, is_buttons, printed
 from publish.refresh import refresh, without_code
-
-each_lesson = pytest.mark.parametrize("path", LESSONS, ids=stem)
-each_single_file = pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
 
 
 def text(notebook, kind="markdown"):

@@ -6,22 +6,12 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from samples import digits_net
 from torch import nn
 
-from helpers.data.digits import stand_in_digits
 from helpers.optim import SGD
 from helpers.rates import RateFinder, find_rate, linear, one_cycle, smooth
 from helpers.train import Batches
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return stand_in_digits()
-
-
-def net(seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, 10))
 
 
 def test_smooth_of_a_constant_is_the_constant():
@@ -58,7 +48,7 @@ def test_linear():
 
 
 def test_finder_leaves_the_model_alone(digits):
-    model = net()
+    model = digits_net()
     before = copy.deepcopy(model.state_dict())
     find_rate(model, Batches(digits.train[0][:640], digits.train[1][:640]), SGD)
     for name, value in model.state_dict().items():
@@ -67,7 +57,7 @@ def test_finder_leaves_the_model_alone(digits):
 
 def test_finder_raises_the_rate_until_there_are_enough(digits):
     ten_batches = Batches(digits.train[0][:640], digits.train[1][:640])
-    finding = find_rate(net(), ten_batches, SGD)
+    finding = find_rate(digits_net(), ten_batches, SGD)
     assert finding.rates[0] == pytest.approx(1e-6)
     factors = [after / before for before, after in zip(finding.rates, finding.rates[1:])]
     assert factors == pytest.approx([1e7 ** (1 / 99)] * len(factors))
@@ -80,7 +70,7 @@ def test_finder_raises_the_rate_until_there_are_enough(digits):
 
 def test_finder_stops_when_training_explodes(digits):
     ten_batches = Batches(digits.train[0][:640], digits.train[1][:640])
-    finding = find_rate(net(), ten_batches, SGD, end=1e30)
+    finding = find_rate(digits_net(), ten_batches, SGD, end=1e30)
     assert len(finding.losses) < 100
     last = finding.smoothed[-1]
     assert not last < 4 * min(finding.smoothed[:-1])

@@ -3,10 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from samples import digits_net
 from torch import nn
 
 from helpers.accumulate import Accumulator
-from helpers.data.digits import stand_in_digits
 from helpers.optim import SGD, Adam
 from helpers.rates import one_cycle
 from helpers.train import (
@@ -18,16 +18,6 @@ from helpers.train import (
     one_step,
     set_hyper,
 )
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return stand_in_digits()
-
-
-def net(seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, 10))
 
 
 def assert_same_weights(ours, theirs):
@@ -98,7 +88,7 @@ def test_bad_batches(inputs, targets, bs):
 
 
 def test_evaluate_weighs_rows_not_batches(digits):
-    model = net()
+    model = digits_net()
     x, y = digits.valid[0][:130], digits.valid[1][:130]
     scores = evaluate(model, Batches(x, y, 64))
     with torch.no_grad():
@@ -108,7 +98,7 @@ def test_evaluate_weighs_rows_not_batches(digits):
 
 
 def test_evaluate_puts_the_mode_back(digits):
-    model = nn.Sequential(nn.Dropout(0.5), net())
+    model = nn.Sequential(nn.Dropout(0.5), digits_net())
     batches = Batches(digits.valid[0][:100], digits.valid[1][:100])
     for mode in (True, False):
         model.train(mode)
@@ -121,7 +111,7 @@ def test_evaluate_puts_the_mode_back(digits):
 
 
 def test_set_hyper_knows_pytorchs_names():
-    optimizer = torch.optim.SGD(net().parameters(), 0.1)
+    optimizer = torch.optim.SGD(digits_net().parameters(), 0.1)
     set_hyper(optimizer, lr=0.2, momentum=0.5, wd=0.01)
     [group] = optimizer.param_groups
     assert group["lr"] == get_rate(optimizer) == 0.2
@@ -130,7 +120,7 @@ def test_set_hyper_knows_pytorchs_names():
 
 
 def test_set_hyper_knows_ours():
-    optimizer = SGD(net().parameters(), 0.1)
+    optimizer = SGD(digits_net().parameters(), 0.1)
     set_hyper(optimizer, lr=0.2, momentum=0.5, wd=0.01)
     assert optimizer.lr == get_rate(optimizer) == 0.2
     assert optimizer.momentum == 0.5
@@ -138,8 +128,8 @@ def test_set_hyper_knows_ours():
 
 
 def test_momentum_of_adam_is_its_first_beta():
-    ours = Adam(net().parameters())
-    theirs = torch.optim.Adam(net().parameters())
+    ours = Adam(digits_net().parameters())
+    theirs = torch.optim.Adam(digits_net().parameters())
     for optimizer in (ours, theirs):
         set_hyper(optimizer, momentum=0.5)
     assert ours.betas == theirs.param_groups[0]["betas"] == (0.5, 0.999)
@@ -147,9 +137,9 @@ def test_momentum_of_adam_is_its_first_beta():
 
 def test_set_hyper_names_what_is_missing():
     with pytest.raises(ValueError, match="no .*rate"):
-        set_hyper(torch.optim.SGD(net().parameters(), 0.1), rate=1.0)
+        set_hyper(torch.optim.SGD(digits_net().parameters(), 0.1), rate=1.0)
     with pytest.raises(ValueError, match="no .*wd"):
-        set_hyper(Adam(net().parameters()), wd=1.0)
+        set_hyper(Adam(digits_net().parameters()), wd=1.0)
 
 
 def test_set_hyper_gives_each_group_its_fraction_of_the_rate():
@@ -189,7 +179,7 @@ def plain_loop(model, batches, rate=0.1, epochs=1):
 def test_fit_is_the_plain_loop(digits):
     x, y = digits.train[0][:500].double(), digits.train[1][:500]
     batches = Batches(x, y, 64, device="cpu")
-    ours, theirs = net().double(), net().double()
+    ours, theirs = digits_net().double(), digits_net().double()
     history = fit(ours, batches, SGD(ours.parameters(), 0.1), epochs=2)
     losses = plain_loop(theirs, batches, epochs=2)
     assert history.losses == pytest.approx(losses, abs=1e-12)
@@ -208,7 +198,7 @@ def test_fit_is_the_plain_loop(digits):
     ],
 )
 def test_fit_learns_with_any_optimizer(digits, make):
-    model = net()
+    model = digits_net()
     history = fit(
         model,
         Batches(*digits.train, shuffle=True, seed=0),
@@ -223,7 +213,7 @@ def test_fit_learns_with_any_optimizer(digits, make):
 
 
 def test_fit_uses_the_schedule_for_our_optimizers(digits):
-    model = net()
+    model = digits_net()
     optimizer = Adam(model.parameters(), 1.0)
     cycle = one_cycle(0.01)
     batches = Batches(digits.train[0][:640], digits.train[1][:640])
@@ -233,7 +223,7 @@ def test_fit_uses_the_schedule_for_our_optimizers(digits):
 
 
 def test_fit_uses_the_schedule_for_pytorchs(digits):
-    model = net()
+    model = digits_net()
     optimizer = torch.optim.Adam(model.parameters(), 1.0)
     cycle = one_cycle(0.01)
     batches = Batches(digits.train[0][:640], digits.train[1][:640])
@@ -246,7 +236,7 @@ def test_fit_uses_the_schedule_for_pytorchs(digits):
 def test_fit_does_what_it_is_handed(digits):
     "Another step and another score take the place of `one_step` and `evaluate`."
     batches = Batches(digits.train[0][:128], digits.train[1][:128], 64, device="cpu")
-    model = net()
+    model = digits_net()
     optimizer = SGD(model.parameters(), 0.1)
     calls = []
 
@@ -270,7 +260,7 @@ def test_fit_does_what_it_is_handed(digits):
 
 
 def test_fit_stops_when_the_loss_is_no_number(digits, capsys):
-    model = net()
+    model = digits_net()
     ten_batches = Batches(digits.train[0][:640], digits.train[1][:640])
     history = fit(model, ten_batches, SGD(model.parameters(), 1e30), epochs=5)
     assert len(history.losses) == 10
@@ -278,7 +268,7 @@ def test_fit_stops_when_the_loss_is_no_number(digits, capsys):
 
 
 def test_fit_is_quiet_without_a_terminal(digits, capfd):
-    model = net()
+    model = digits_net()
     ten_batches = Batches(digits.train[0][:640], digits.train[1][:640])
     fit(model, ten_batches, SGD(model.parameters(), 0.1))
     assert capfd.readouterr() == ("", "")
@@ -296,7 +286,7 @@ steps = pytest.mark.parametrize(
 def test_fit_begins_without_the_gradients_of_before(digits, make, make_step):
     x, y = digits.train[0][:128], digits.train[1][:128]
     batches = Batches(x, y, 64, device="cpu")
-    model, expected = net(), net()
+    model, expected = digits_net(), digits_net()
     (50 * F.cross_entropy(model(x), y)).backward()
     fit(model, batches, make(model.parameters(), 0.1), step=make_step(batches))
     plain_loop(expected, batches)
@@ -313,7 +303,7 @@ class Stopped(SGD):
 @steps
 def test_fit_after_an_interruption(digits, make_step):
     batches = Batches(digits.train[0][:128], digits.train[1][:128], 64, device="cpu")
-    model, expected = net(), net()
+    model, expected = digits_net(), digits_net()
     with pytest.raises(KeyboardInterrupt):
         fit(model, batches, Stopped(model.parameters(), 0.1), step=make_step(batches))
     assert any(p.grad is not None for p in model.parameters())
@@ -334,7 +324,7 @@ def test_fit_after_an_interruption_within_a_group(digits):
             yield next(iter(batches))
             raise KeyboardInterrupt
 
-    model, expected = net(), net()
+    model, expected = digits_net(), digits_net()
     optimizer = SGD(model.parameters(), 0.1)
     with pytest.raises(KeyboardInterrupt):
         fit(model, StoppedBatches(), optimizer, step=Accumulator(4, 64))

@@ -25,6 +25,8 @@ from shared import (
     ROOT,
     SINGLE_FILES,
     code_cells,
+    each_lesson,
+    each_single_file,
     has_picture,
     pixels,
     read,
@@ -35,9 +37,6 @@ from shared import (
 from publish import bundle as b
 from publish.imports import closure
 from publish.lessons import BUNDLES, address, buttons, is_buttons, is_set_up, pyproject
-
-each_lesson = pytest.mark.parametrize("path", LESSONS, ids=stem)
-each_single_file = pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
 
 
 def files_of(cell):
