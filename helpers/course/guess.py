@@ -110,14 +110,13 @@ def _pair(said, truth):
 
 # The look of the form, and of one whose kernel has ended: then it says what to do.
 _FORM = """<style>
-.course-guess-form { max-width: 46rem; }
+.course-guess-form .widget-hbox { flex-wrap: wrap; overflow: visible; }
 .course-guess-form .widget-radio, .course-guess-form .widget-radio-box { width: auto; }
 .course-guess-form .widget-radio-box label { height: auto; white-space: normal; }
+.course-guess-form .widget-button { align-self: flex-start; }
 .course-guess-form .again { display: none; }
-.course-guess-form.jupyter-widgets-disconnected .again,
-.jupyter-widgets-disconnected .again { display: block; }
-.course-guess-field.jupyter-widgets-disconnected,
-.jupyter-widgets-disconnected .course-guess-field { opacity: .5; pointer-events: none; }
+.course-guess-form .jupyter-widgets-disconnected .again { display: block; }
+.course-guess-field.jupyter-widgets-disconnected { opacity: .5; pointer-events: none; }
 </style>"""
 
 
@@ -130,7 +129,8 @@ class Guess:
         self.unit = unit
         self.said = ""  # what the reader typed or chose
         self._form = None  # widgets, while there are any
-        self._place = None
+        self._committed = False
+        self._place = None  # where they are shown
 
     # what was said
 
@@ -197,14 +197,19 @@ class Guess:
         button.on_click(self._commit)
         for widget in (self._field, button):
             widget.add_class("course-guess-field")
-        head = ipywidgets.HTML(
-            f'{STYLE}{_FORM}<div class="course"><strong>Guess before you go on.</strong>'
-            f"{formatted(self.question)}</div>"
-        )
-        again = ipywidgets.HTML('<div class="course again">Run this cell to guess.</div>')
+        box = ipywidgets.VBox if self.choices else ipywidgets.HBox
+        head = "<p class='head'>Guess before you go on</p>"
+        again = "<p class='again'>Run this cell to guess.</p>"
         self._status = ipywidgets.HTML()
-        self._form = ipywidgets.VBox([head, self._field, button, self._status, again])
-        self._form.add_class("course-guess-form")
+        parts = [
+            ipywidgets.HTML(f"{STYLE}{_FORM}{head}{formatted(self.question)}"),
+            box([self._field, button]),
+            self._status,
+            ipywidgets.HTML(again),
+        ]
+        self._form = ipywidgets.VBox(parts)
+        for name in ("course", "course-card", "course-guess-form"):
+            self._form.add_class(name)
         if self.said:
             self._commit()
 
@@ -214,6 +219,10 @@ class Guess:
             self._commit()
 
     def _commit(self, _=None):
+        "Say what the guess is; from now on at each change, since Enter overtakes the last letter."
+        if not self._committed:
+            self._committed = True
+            self._field.observe(self._commit, "value")
         self._note()
         if self._answer():
             text = f"Your guess: {self._answer()}. Now run the next cell."
@@ -223,7 +232,7 @@ class Guess:
             text = f"No single number can be read in “{self.said}”. Try for instance 500 or 0.5."
         else:
             text = "Type a number first, for instance 500 or 0.5."
-        self._status.value = f'<div class="course" role="status">{html.escape(text)}</div>'
+        self._status.value = f'<p role="status">{html.escape(text)}</p>'
 
     def _put_away(self):
         "Put a card in the place of the form: it can be read without a kernel."
