@@ -111,12 +111,16 @@ def _pair(said, truth):
 # The look of the form, and of one whose kernel has ended: then it says what to do.
 _FORM = """<style>
 .course-guess-form .widget-hbox { flex-wrap: wrap; overflow: visible; }
-.course-guess-form .widget-radio, .course-guess-form .widget-radio-box { width: auto; }
-.course-guess-form .widget-radio-box label { height: auto; white-space: normal; }
-.course-guess-form .widget-button { align-self: flex-start; }
-.course-guess-form .again { display: none; }
+.course-guess-form .widget-html-content { line-height: 1.45; }
+.course-guess-form .widget-button {
+  height: auto; max-width: 100%; padding: .2rem .8rem; align-self: flex-start;
+  white-space: normal; text-align: left; line-height: 1.45;
+}
+.course-guess-form .again { display: none; font-weight: 600; }
 .course-guess-form .jupyter-widgets-disconnected .again { display: block; }
 .course-guess-field.jupyter-widgets-disconnected { opacity: .5; pointer-events: none; }
+.course-guess-form .jupyter-widgets-disconnected::before,
+.course-guess-form.jupyter-widgets-disconnected::before { display: none; }
 </style>"""
 
 
@@ -128,16 +132,16 @@ class Guess:
         self.choices = choices
         self.unit = unit
         self.said = ""  # what the reader typed or chose
-        self._form = None  # widgets, while there are any
-        self._committed = False
+        self._form = None  # a widget, while there is one
+        self._fields = []  # those of its widgets that can be used
         self._place = None  # where they are shown
 
     # what was said
 
     def _note(self):
-        "Keep what stands in the form, committed or not."
-        if self._form:
-            self.said = (self._field.value or "").strip()
+        "Keep what stands in the field, committed or not."
+        if self._form and not self.choices:
+            self.said = self._fields[0].value.strip()
 
     def _number(self):
         return read_number(self.said, self.unit)
@@ -151,20 +155,24 @@ class Guess:
 
     # the question
 
+    def _asked(self):
+        "The question in HTML."
+        return f'<div class="question">{formatted(self.question)}</div>'
+
     def _about(self):
-        "The question in HTML and in text, with what may be answered."
+        "What may be answered, in HTML and in text."
         if self.choices:
             items = "".join(f"<li>{html.escape(choice)}</li>" for choice in self.choices)
             return f"<ul>{items}</ul>", " / ".join(self.choices)
-        text = f"A number, in {self.unit}." if self.unit else "A number."
-        return f"<p>{html.escape(text)}</p>", text
+        text = f"a number, in {self.unit}" if self.unit else "a number"
+        return f"<p>Give {html.escape(text)}.</p>", text
 
     def _stored(self):
         "The question where nothing can be entered: a card, and the same as text."
         possible, text = self._about()
-        run = '<p class="run">Run this cell to guess.</p>'
-        body = f"{formatted(self.question)}{possible}{run}"
+        run = "<p>Run this cell to guess.</p>"
         data = {"guess": dict(question=self.question, choices=self.choices, unit=self.unit)}
+        body = f"{self._asked()}<div>{possible}{run}</div>"
         page = _card("Guess before you go on", body, data)
         return page, f"Guess before you go on: {self.question} ({text})"
 
@@ -186,24 +194,17 @@ class Guess:
     def _make_form(self):
         import ipywidgets  # where nothing is interactive, nobody needs it
 
-        if self.choices:
-            self._field = ipywidgets.RadioButtons(options=self.choices, value=self.said or None)
-        else:
-            style = dict(description_width="initial")
-            label = f"Your guess, in {self.unit}:" if self.unit else "Your guess:"
-            self._field = ipywidgets.Text(value=self.said, description=label, style=style)
-            self._field.on_msg(self._on_message)
-        button = ipywidgets.Button(description="That is my guess", layout=dict(width="auto"))
-        button.on_click(self._commit)
-        for widget in (self._field, button):
-            widget.add_class("course-guess-field")
+        make = self._make_choices if self.choices else self._make_field
+        self._fields = make(ipywidgets)
+        for field in self._fields:
+            field.add_class("course-guess-field")
         box = ipywidgets.VBox if self.choices else ipywidgets.HBox
         head = "<p class='head'>Guess before you go on</p>"
         again = "<p class='again'>Run this cell to guess.</p>"
         self._status = ipywidgets.HTML()
         parts = [
             ipywidgets.HTML(f"{STYLE}{_FORM}{head}{formatted(self.question)}"),
-            box([self._field, button]),
+            box(self._fields),
             self._status,
             ipywidgets.HTML(again),
         ]
@@ -213,26 +214,53 @@ class Guess:
         if self.said:
             self._commit()
 
-    def _on_message(self, widget, content, buffers):
-        "The field says so when Enter is pressed; `on_submit` is deprecated."
-        if content.get("event") == "submit":
-            self._commit()
+    def _make_field(self, ipywidgets):
+        "A field for a number, and the button that commits it; Enter does the same."
+        label = f"Your guess, in {self.unit}:" if self.unit else "Your guess:"
+        style = dict(description_width="initial")
+        field = ipywidgets.Text(value=self.said, description=label, style=style)
+        button = ipywidgets.Button(description="That is my guess", layout=dict(width="auto"))
+        button.on_click(self._commit)
+
+        def enter(_, content, buffers):
+            if content.get("event") == "submit":
+                self._commit()
+
+        field.on_msg(enter)  # `on_submit` is deprecated
+        return [field, button]
+
+    def _make_choices(self, ipywidgets):
+        """A button for each choice.
+
+        JupyterLab takes the arrow keys, so radio buttons could not be used by keyboard."""
+        buttons = []
+        for choice in self.choices:
+            button = ipywidgets.Button(description=choice, layout=dict(width="auto"))
+
+            def choose(_, choice=choice):
+                self.said = choice
+                self._commit()
+
+            button.on_click(choose)
+            buttons.append(button)
+        return buttons
 
     def _commit(self, _=None):
-        "Say what the guess is; from now on at each change, since Enter overtakes the last letter."
-        if not self._committed:
-            self._committed = True
-            self._field.observe(self._commit, "value")
+        "Say what the guess is, or why there is none."
         self._note()
         if self._answer():
             text = f"Your guess: {self._answer()}. Now run the next cell."
-        elif self.choices:
-            text = "Choose one first."
         elif self.said:
             text = f"No single number can be read in “{self.said}”. Try for instance 500 or 0.5."
         else:
             text = "Type a number first, for instance 500 or 0.5."
         self._status.value = f'<p role="status">{html.escape(text)}</p>'
+        if not self.choices:
+            # Enter overtakes the last letters
+            self._fields[0].observe(self._commit, "value")
+            return
+        for choice, button in zip(self.choices, self._fields):
+            button.description = f"✓ {choice}" if choice == self.said else choice
 
     def _put_away(self):
         "Put a card in the place of the form: it can be read without a kernel."
@@ -241,12 +269,12 @@ class Guess:
         self._note()
         answer = self._answer()
         text = f"Your guess: {answer}." if answer else "No guess this time."
-        body = f"{formatted(self.question)}<p>{html.escape(text)}</p>"
+        body = f"{self._asked()}<p>{html.escape(text)}</p>"
         page = _card("You guessed" if answer else "A question", body, {})
         if self._place:
             bundle = {"text/html": page, "text/plain": f"{self.question} {text}"}
             self._place.update(bundle, raw=True)
-        for widget in (*self._form.children, self._form):
+        for widget in (*self._fields, *self._form.children, self._form):
             widget.close()
         self._form = None
 
@@ -292,8 +320,9 @@ class Guess:
         answer = self._answer()
         pair = _pair(answer, shown) if answer else ""
         extra = formatted(text) if text else ""
-        body = f"{formatted(self.question)}{pair}<p>{html.escape(words)}</p>{extra}"
-        data = dict(question=self.question, truth=truth, shown=shown, unit=self.unit, text=text)
+        result = f'<div>{pair}<p class="words">{html.escape(words)}</p>{extra}</div>'
+        body = f"{self._asked()}{result}"
+        data = dict(question=self.question, truth=truth, shown=shown)
         page = _card("Guess and truth", body, {"reveal": data})
         show(page, " ".join(filter(None, [words, text])))
 
