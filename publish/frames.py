@@ -24,58 +24,80 @@ from publish.lessons import ROOT
 from publish.live import Figure, has_live, needed, recorded
 from publish.player import player
 
-# Lesson to what its figure shows, and to the positions of its controls: values of a slider, words
-# of a menu, or ... for all of a menu's words. Controls that are not named stay where they start.
+# Lesson to its live figures, in order: what each shows, and the positions of its controls. These are
+# values of a slider, words of a menu, or ... for all of a menu's words. Controls that are not named
+# stay where they start.
 GRID = {
-    "01_gradient_descent": (
-        "The loss surface over slope and intercept, a long narrow valley, and the path of "
-        "descent in it.",
-        {
-            "lr": [1e-5, 1e-4, 2e-4, 3e-4, 3.8e-4, 4e-4],
-            "batch": ...,
-            "epochs": [1, 5, 20, 60],
-        },
-    ),
-    "04_momentum_adam": (
-        "The loss surface over slope and intercept, a long narrow valley, and the path of the "
-        "optimizer in it.",
-        {
-            "kind": ...,
-            "lr": [1e-5, 1e-4, 3e-4, 1e-2, 0.1, 0.3, 1, 3, 10],
-            "beta": [0, 0.9, 0.98],
-        },
-    ),
-    "06_learning_rates": (
-        "Left, rate and momentum over 300 steps; right, the mean loss of twenty walkers in a "
-        "noisy valley, with one cycle and with two constant rates.",
-        {
-            "peak": [0.1, 0.5, 1, 2, 5, 10, 40],
-            "warm": [0.02, 0.25, 0.6],
-            "lowest_momentum": [0.5, 0.85, 0.95],
-        },
-    ),
-    "07_cross_entropy": (
-        "Bars of the five logits on the left, of their probabilities on the right; the bar of "
-        "the right class has another colour.",
-        {
-            "fish": [-5, -2.5, 0, 2.39, 5],
-            "temperature": [0.1, 0.5, 1, 3, 10],
-            "right": ...,
-        },
-    ),
-    "08_weight_decay": (
-        "Noisy measurements of a hill, the true curve and the polynomial that was fitted.",
-        {
-            "degree": [1, 2, 4, 11, 30],
-            "wd": ["0", "1e-06", "0.0001", "0.001", "0.01", "0.1", "1", "10"],
-            "points": [4, 12, 60],
-        },
-    ),
-    "09_embeddings": (
-        "A one-hot row, times a table of numbers, gives one row of the table; the same row is "
-        "found by looking it up.",
-        {"rows": [2, 4, 6, 12], "row": [*range(12)]},
-    ),
+    "01_gradient_descent": [
+        (
+            "29 points and a line; orange bars show by how much the line misses each point.",
+            {"a": [0, 1, 1.5, 2, 2.5, 3, 4], "b": [0, 1, 10, 20, 30, 40, 60]},
+        ),
+        (
+            "29 points, the machine's line after some moves, and orange bars that show by how "
+            "much it misses each point.",
+            {"step": [0, 1, 2, 3, 4, 5, 10, 29, 58, 87, 116, 145]},
+        ),
+        (
+            "The loss surface over slope and intercept, a long narrow valley, and the path of "
+            "descent in it.",
+            {
+                "lr": [1e-5, 1e-4, 2e-4, 3e-4, 3.8e-4, 4e-4],
+                "batch": ...,
+                "epochs": [1, 5, 20, 60],
+            },
+        ),
+    ],
+    "04_momentum_adam": [
+        (
+            "The loss surface over slope and intercept, a long narrow valley, and the path of the "
+            "optimizer in it.",
+            {
+                "kind": ...,
+                "lr": [1e-5, 1e-4, 3e-4, 1e-2, 0.1, 0.3, 1, 3, 10],
+                "beta": [0, 0.9, 0.98],
+            },
+        )
+    ],
+    "06_learning_rates": [
+        (
+            "Left, rate and momentum over 300 steps; right, the mean loss of twenty walkers in a "
+            "noisy valley, with one cycle and with two constant rates.",
+            {
+                "peak": [0.1, 0.5, 1, 2, 5, 10, 40],
+                "warm": [0.02, 0.25, 0.6],
+                "lowest_momentum": [0.5, 0.85, 0.95],
+            },
+        )
+    ],
+    "07_cross_entropy": [
+        (
+            "Bars of the five logits on the left, of their probabilities on the right; the bar of "
+            "the right class has another colour.",
+            {
+                "fish": [-5, -2.5, 0, 2.39, 5],
+                "temperature": [0.1, 0.5, 1, 3, 10],
+                "right": ...,
+            },
+        )
+    ],
+    "08_weight_decay": [
+        (
+            "Noisy measurements of a hill, the true curve and the polynomial that was fitted.",
+            {
+                "degree": [1, 2, 4, 11, 30],
+                "wd": ["0", "1e-06", "0.0001", "0.001", "0.01", "0.1", "1", "10"],
+                "points": [4, 12, 60],
+            },
+        )
+    ],
+    "09_embeddings": [
+        (
+            "A one-hot row, times a table of numbers, gives one row of the table; the same row is "
+            "found by looking it up.",
+            {"rows": [2, 4, 6, 12], "row": [*range(12)]},
+        )
+    ],
 }
 
 
@@ -179,7 +201,7 @@ def draw_pictures(
             png, titles = draw_frame(figure, values)
         except Exception as error:
             raise RuntimeError(
-                f"No frames for {path.stem}: cell {needed(path)[-1].cell} could not draw {values}: "
+                f"No frames for {path.stem}: its live figure could not draw {values}: "
                 f"{type(error).__name__}: {error}"
             ) from error
         frames.append((numbers.setdefault(png, len(numbers)), titles))
@@ -222,14 +244,15 @@ def captions(
     return ["; ".join(filter(None, texts)) for texts in titles]
 
 
-def draw_all(
+def draw_one(
     path: Path,  # a lesson of GRID
+    figure: Figure,  # one of its live figures
+    shows: str,  # what it shows
+    chosen: dict,  # name of a control to its positions, as in GRID
 ) -> dict:  # as the player wants it
-    "Draw a lesson's frames."
+    "Draw the frames of one live figure."
     from PIL import Image
 
-    shows, chosen = GRID[path.stem]
-    figure = recorded(path)
     unknown = set(chosen) - set(figure.controls)
     if unknown:
         raise RuntimeError(
@@ -253,6 +276,22 @@ def draw_all(
     }
 
 
+def draw_all(
+    path: Path,  # a lesson of GRID
+) -> list:  # for each live figure, as the player wants it
+    "Draw a lesson's frames; `RuntimeError` if it has more live figures than GRID, or fewer."
+    figures = recorded(path)
+    if len(figures) != len(GRID[path.stem]):
+        raise RuntimeError(
+            f"{path.stem} has {len(figures)} live figures, and GRID in publish/frames.py has "
+            f"{len(GRID[path.stem])} for it."
+        )
+    drawn = []
+    for figure, (shows, chosen) in zip(figures, GRID[path.stem]):
+        drawn.append(draw_one(path, figure, shows, chosen))
+    return drawn
+
+
 # --- keeping them
 
 DRAWING = (
@@ -266,6 +305,7 @@ DRAWING = (
     describe_control,
     describe_fixed,
     captions,
+    draw_one,
     draw_all,
 )
 
@@ -292,7 +332,7 @@ def cached(
 
 def stored(
     path: Path,  # a lesson of GRID
-) -> dict:  # as from `draw_all`
+) -> list:  # as from `draw_all`
     "A lesson's frames, drawn if they are not there yet; `RuntimeError` if that fails."
     file = cached(path)
     if not file.is_file():
@@ -329,12 +369,14 @@ class frames_proc(Processor):
 
     def begin(self):
         path = Path(self.nb.get("path_") or "")
-        self.frames = stored(path) if path.stem in GRID else None
+        self.frames = stored(path) if path.stem in GRID else []
+        self.count = 0  # of those that were put in place
 
     def __call__(self, cell):
         if not self.frames or cell.cell_type != "code" or not has_live(cell.source):
             return
-        data = {"text/html": player(self.frames), "text/plain": "<stored frames>"}
+        data = {"text/html": player(self.frames[self.count]), "text/plain": "<stored frames>"}
+        self.count += 1
         output = dict(output_type="display_data", metadata={}, data=data)
         cell.outputs = [nbformat.from_dict(output)]
 

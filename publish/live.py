@@ -1,4 +1,4 @@
-"What a lesson's live figure needs, and what it is made of."
+"What a lesson's live figures need, and what they are made of."
 
 import ast
 import symtable
@@ -16,6 +16,7 @@ class Statement:
     source: str
     used: set  # global names that it uses
     sets: set  # names that it sets, or whose parts it changes
+    calls_live: bool  # True if it shows a live figure
 
 
 # --- names
@@ -103,21 +104,26 @@ def has_live(
 
 
 def _until_live(path):
-    "The statements of a lesson up to the call of `live`; `RuntimeError` if it has none."
+    "The statements of a lesson up to its last call of `live`; `RuntimeError` if it has none."
     statements = []
+    count = 0
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "code":
             continue
         for statement in _body(cell.source):
             source = ast.unparse(statement)
             used, made = names_of(source)
-            statements.append(Statement(cell.id, source, used, made | _changed(statement)))
-            if _is_live(statement):
-                return statements
-    raise RuntimeError(
-        f"{path.stem} has no call of live(...). Take it out of GRID in publish/frames.py, or put "
-        "the figure back."
-    )
+            call = _is_live(statement)
+            changed = made | _changed(statement)
+            statements.append(Statement(cell.id, source, used, changed, call))
+            if call:
+                count = len(statements)
+    if not count:
+        raise RuntimeError(
+            f"{path.stem} has no call of live(...). Take it out of GRID in publish/frames.py, or "
+            "put the figure back."
+        )
+    return statements[:count]
 
 
 def _data_sets(statement, names):
@@ -129,26 +135,29 @@ def _data_sets(statement, names):
 
 
 def needed(
-    path: Path,  # a lesson with a live figure
-) -> list:  # of `Statement`, in order; the last calls `live`
-    "What a lesson's live figure depends on; `RuntimeError` if it has none, or needs a data set."
-    *statements, call = _until_live(path)
-    names = set(call.used)
+    path: Path,  # a lesson with live figures
+) -> list:  # of `Statement`, in order; some call `live`, the last of them too
+    "What a lesson's live figures depend on; `RuntimeError` if there is none, or one needs data."
+    statements = _until_live(path)
+    names = set()
+    for call in statements:
+        if call.calls_live:
+            names |= call.used
     count = -1
     while len(names) > count:
         count = len(names)
-        before = [statement for statement in statements if statement.sets & names]
-        for statement in before:
+        used = [it for it in statements if it.calls_live or it.sets & names]
+        for statement in used:
             names |= statement.used
-    for statement in before:
+    for statement in used:
         data = _data_sets(statement, names)
         if data:
             raise RuntimeError(
-                f"The live figure of {path.stem} (cell {call.cell}) needs the data set "
-                f"{', '.join(data)} (imported in cell {statement.cell}). Frames are drawn "
+                f"The live figures of {path.stem} (the last in cell {used[-1].cell}) need the data "
+                f"set {', '.join(data)} (imported in cell {statement.cell}). Frames are drawn "
                 "without any: take the lesson out of GRID in publish/frames.py."
             )
-    return [*before, call]
+    return used
 
 
 @dataclass
@@ -166,17 +175,16 @@ class Figure:
 
 def recorded(
     path: Path,  # a lesson
-) -> Figure:
-    "Run what a lesson's live figure needs; `RuntimeError` names the cell that failed."
+) -> list:  # of `Figure`, in order
+    "Run what a lesson's live figures need; `RuntimeError` names the cell that failed."
     figures = []
 
-    def live(draw, cols=1, width=6.5, height=4.2, **controls):
+    def live(draw, cols=1, width=6.5, height=4.2, play="", idle=None, page=None, **controls):
         figures.append(Figure(draw, dict(cols=cols, width=width, height=height), controls))
 
     names = {"__name__": "lesson"}
-    statements = needed(path)
-    for statement in statements:
-        if statement is statements[-1]:
+    for statement in needed(path):
+        if statement.calls_live:
             names["live"] = live
         code = f"{path.stem}, cell {statement.cell}"
         try:
@@ -186,4 +194,4 @@ def recorded(
                 f"No frames for {path.stem}: cell {statement.cell} failed with "
                 f"{type(error).__name__}: {error}\n{statement.source}"
             ) from error
-    return figures[0]
+    return figures

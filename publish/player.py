@@ -52,7 +52,7 @@ def _control(control, number):
 
 
 def first_frame(
-    frames: dict,  # as from `draw_all`
+    frames: dict,  # as from `draw_one`
 ) -> tuple:  # number of its picture, caption (may be empty), and the setting in words
     "The frame that is seen before a control is moved."
     combination = 0
@@ -66,7 +66,7 @@ def first_frame(
 
 
 def player(
-    frames: dict,  # as from `draw_all`
+    frames: dict,  # as from `draw_one`
 ) -> str:  # HTML
     "Controls, the picture they choose, and what it shows in words."
     number, caption, setting = first_frame(frames)
