@@ -24,9 +24,9 @@ from publish.lessons import ROOT
 from publish.live import Figure, has_live, needed, recorded
 from publish.player import player
 
-# Lesson to its live figures, in order: what each shows, and the positions of its controls. These are
-# values of a slider, words of a menu, or ... for all of a menu's words. Controls that are not named
-# stay where they start.
+# Lesson to its live figures, in order: what each shows, and the positions of its controls: values
+# of a slider, words of a menu, or ... for all of a menu's words. Controls that are not named stay
+# where they start.
 GRID = {
     "01_gradient_descent": [
         (
