@@ -273,10 +273,14 @@ class Guess:
         if not self._form:
             return
         self._note()
-        answer = self._answer()
-        text = f"Your guess: {answer}." if answer else "No guess this time."
-        body = f"{self._asked()}<p>{_escaped(text)}</p>"
-        page = _card("You guessed" if answer else "A question", body, {})
+        if self._answer():
+            text = f"Your guess: {self._answer()}."
+        elif self.said:
+            text = f"You wrote “{self.said}”."
+        else:
+            text = "No guess this time."
+        head = "You guessed" if self.said else "A question"
+        page = _card(head, f"{self._asked()}<p>{_escaped(text)}</p>", {})
         if self._place:
             bundle = {"text/html": page, "text/plain": f"{self.question} {text}"}
             self._place.update(bundle, raw=True)

@@ -155,6 +155,8 @@ def test_no_guess(cells):
 
 
 def test_what_cannot_be_read_is_said(cells):
+    [asked] = cells[8].outputs
+    assert text(asked) == "What? You wrote “lots”."
     said, answer = cells[9].outputs
     assert "No single number can be read in “lots”. Try" in said.text
     assert text(answer) == "No single number can be read in “lots”; it is 3."
