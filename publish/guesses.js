@@ -166,9 +166,7 @@ function startReveal(card) {
   const result = card.lastElementChild;
   const without = make('button', {type: 'button'}, 'Show without a guess');
   const first = make('div', {}, make('p', {}, 'Guess first, above.'), without);
-  const pair = make('div', {className: 'pair', hidden: true});
   result.setAttribute('aria-live', 'polite');
-  result.prepend(pair);
   result.before(first);
 
   function box(label, value) {
@@ -189,8 +187,8 @@ function startReveal(card) {
     if (said) {
       const [words, answer] = compare(said);
       card.querySelector('.words').textContent = words;
-      pair.replaceChildren(box('Your guess', answer), box('It is', shown));
-      pair.hidden = false;
+      const boxes = [box('Your guess', answer), box('It is', shown)];
+      card.querySelector('.pair').replaceChildren(...boxes);
     }
     first.hidden = true;
     result.hidden = false;

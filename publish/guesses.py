@@ -14,7 +14,7 @@ def with_form(
     page: str,  # HTML of a card, as `helpers.course.guess` stores it
 ) -> str:  # HTML
     "The card with what makes it a form."
-    return f"{page}<style>{STYLE}</style><script>{{\n{SCRIPT}}}</script>"
+    return f"{page}<style>{STYLE}</style><script>(() => {{\n{SCRIPT}}})();</script>"
 
 
 def guesses_proc(cell):

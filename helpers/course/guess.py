@@ -87,6 +87,11 @@ _STYLE = """<style>
 </style>"""
 
 
+def _escaped(text):
+    "A text for HTML; an element parts two dollars, between which JupyterLab looks for a formula."
+    return html.escape(text).replace("$", "<span>$</span>")
+
+
 def _card(head, body, data):
     "A card with no sign and no verdict; what the site's form needs stands in its data."
     pairs = ""
@@ -100,11 +105,12 @@ def _card(head, body, data):
 
 
 def _pair(said, truth):
-    "Guess and truth, side by side."
+    "Guess and truth, side by side; without a guess the truth alone."
     boxes = []
     for label, value in (("Your guess", said), ("It is", truth)):
-        strong = f"<strong>{html.escape(value)}</strong>"
-        boxes.append(f"<div><span>{label}</span> {strong}</div>")
+        strong = f"<strong>{_escaped(value)}</strong>"
+        if value:
+            boxes.append(f"<div><span>{label}</span> {strong}</div>")
     return f'<div class="pair">{"".join(boxes)}</div>'
 
 
@@ -162,10 +168,10 @@ class Guess:
     def _about(self):
         "What may be answered, in HTML and in text."
         if self.choices:
-            items = "".join(f"<li>{html.escape(choice)}</li>" for choice in self.choices)
+            items = "".join(f"<li>{_escaped(choice)}</li>" for choice in self.choices)
             return f"<ul>{items}</ul>", " / ".join(self.choices)
         text = f"a number, in {self.unit}" if self.unit else "a number"
-        return f"<p>Give {html.escape(text)}.</p>", text
+        return f"<p>Give {_escaped(text)}.</p>", text
 
     def _stored(self):
         "The question where nothing can be entered: a card, and the same as text."
@@ -254,7 +260,7 @@ class Guess:
             text = f"No single number can be read in “{self.said}”. Try for instance 500 or 0.5."
         else:
             text = "Type a number first, for instance 500 or 0.5."
-        self._status.value = f'<p role="status">{html.escape(text)}</p>'
+        self._status.value = f'<p role="status">{_escaped(text)}</p>'
         if not self.choices:
             # Enter overtakes the last letters
             self._fields[0].observe(self._commit, "value")
@@ -267,10 +273,14 @@ class Guess:
         if not self._form:
             return
         self._note()
-        answer = self._answer()
-        text = f"Your guess: {answer}." if answer else "No guess this time."
-        body = f"{self._asked()}<p>{html.escape(text)}</p>"
-        page = _card("You guessed" if answer else "A question", body, {})
+        if self._answer():
+            text = f"Your guess: {self._answer()}."
+        elif self.said:
+            text = f"You wrote “{self.said}”."
+        else:
+            text = "No guess this time."
+        head = "You guessed" if self.said else "A question"
+        page = _card(head, f"{self._asked()}<p>{_escaped(text)}</p>", {})
         if self._place:
             bundle = {"text/html": page, "text/plain": f"{self.question} {text}"}
             self._place.update(bundle, raw=True)
@@ -308,6 +318,17 @@ class Guess:
             words += f": {difference(self._number(), truth)}"
         return f"{words}."
 
+    def _revealed(self, truth, text):
+        "Guess and truth as a card, and the same as text."
+        truth, shown = self._plain(truth)
+        words = self._words(truth, shown)
+        extra = formatted(text) if text else ""
+        pair = _pair(self._answer(), shown)
+        result = f'<div>{pair}<p class="words">{_escaped(words)}</p>{extra}</div>'
+        data = dict(question=self.question, truth=truth, shown=shown)
+        page = _card("Guess and truth", f"{self._asked()}{result}", {"reveal": data})
+        return page, f"{words} {text}".strip()
+
     def reveal(
         self,
         truth,  # a number, also of NumPy or PyTorch; or the text of a choice
@@ -315,16 +336,7 @@ class Guess:
     ):
         "Show guess and truth side by side. Without a guess, the truth alone."
         self._put_away()
-        truth, shown = self._plain(truth)
-        words = self._words(truth, shown)
-        answer = self._answer()
-        pair = _pair(answer, shown) if answer else ""
-        extra = formatted(text) if text else ""
-        result = f'<div>{pair}<p class="words">{html.escape(words)}</p>{extra}</div>'
-        body = f"{self._asked()}{result}"
-        data = dict(question=self.question, truth=truth, shown=shown)
-        page = _card("Guess and truth", body, {"reveal": data})
-        show(page, " ".join(filter(None, [words, text])))
+        show(*self._revealed(truth, text))
 
     def _ipython_display_(self):
         "It has shown itself already, also where it is a cell's last line."
