@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 
 # Colours for the light; then for the dark in JupyterLab, on the site, in Colab and in VS Code.
 # Each has a contrast of at least 4.5 to 1 with the ground it stands on.
@@ -34,6 +35,11 @@ html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
 .course-card.solved .head { color: var(--course-solved); }
 .course-card.wrong .head { color: var(--course-wrong); }
 .course-card .name { color: var(--course-muted); font-weight: 400; }
+.course-card table { border-collapse: collapse; margin: .4rem 0; }
+.course-card th, .course-card td {
+  padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; font-size: inherit;
+  color: var(--course-text); background: var(--course-ground); border: 0;
+}
 .course-bar {
   display: flex; align-items: center; gap: .6rem; color: var(--course-muted); margin: .3rem 0;
 }
@@ -46,7 +52,8 @@ html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
 }
 </style>"""
 
-SIGNS = {"solved": "✓", "wrong": "✗", "open": "○"}  # beside the word, for those who see no colour
+# Beside the word, for those who see no colour.
+SIGNS = {"solved": "✓ ", "wrong": "✗ ", "open": "○ ", "note": ""}
 
 
 def formatted(
@@ -86,7 +93,7 @@ def link(
 
 
 def card(
-    kind: str,  # 'solved', 'wrong' or 'open': colour and sign
+    kind: str,  # 'solved', 'wrong', 'open' or 'note': colour and sign
     head: str,  # a word or two, in plain text
     name: str = "",  # what it is about, behind the head
     text: str = "",  # as for `formatted`
@@ -96,26 +103,25 @@ def card(
     about = f' <span class="name">{html.escape(name)}</span>' if name else ""
     return (
         f'{STYLE}<div class="course course-card {kind}" role="status">'
-        f'<p class="head"><span aria-hidden="true">{SIGNS[kind]}</span> {html.escape(head)}{about}'
+        f'<p class="head"><span aria-hidden="true">{SIGNS[kind]}</span>{html.escape(head)}{about}'
         f"</p>{formatted(text) if text else ''}{more}</div>"
     )
 
 
 def show(
     page: str,  # HTML
-    text: str,  # the same in plain text, for where there is no notebook
+    text: str,  # the same in plain text, for where there is no notebook; '' for nothing there
     place=None,  # what an earlier call returned: shown there instead
 ):  # the place, for the next call; None where there is no notebook
     "Show HTML in a notebook, and text anywhere else."
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        print(text)
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if not hasattr(shell, "kernel"):
+        if text:
+            print(text)
         return None
-    if not hasattr(get_ipython(), "kernel"):
-        print(text)
-        return None
+    from IPython.display import display
+
     bundle = {"text/html": page, "text/plain": text}
     if place is None:
         return display(bundle, raw=True, display_id=True)
