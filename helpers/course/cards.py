@@ -4,8 +4,16 @@ import html
 import re
 import sys
 
-# Colours for the light; then for the dark in JupyterLab, on the site, in Colab and in VS Code.
-# Each has a contrast of at least 4.5 to 1 with the ground it stands on.
+# The mark of a dark page in JupyterLab, on the site, in Colab, in Quarto and in VS Code.
+DARK_PAGES = (
+    'body[data-jp-theme-light="false"]',
+    'html[data-theme="dark"]',
+    'html[theme="dark"]',
+    "body.quarto-dark",
+    "body.vscode-dark",
+)
+# Colours for the light; then for the dark. Each has a contrast of at least 4.5 to 1 with the
+# ground it stands on.
 STYLE = """<style>
 .course {
   --course-text: #1a1a1a; --course-ground: #ffffff; --course-soft: #f2f5f8;
@@ -14,8 +22,7 @@ STYLE = """<style>
   color: var(--course-text); background: var(--course-ground);
   font-family: var(--jp-content-font-family, inherit); font-size: 14px; line-height: 1.45;
 }
-body[data-jp-theme-light="false"] .course, html[data-theme="dark"] .course,
-html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
+DARK {
   --course-text: #e8e8e8; --course-ground: #16191d; --course-soft: #232b33;
   --course-edge: #5b6672; --course-muted: #b4bcc6; --course-link: #7cc4f0;
   --course-solved: #62d2a2; --course-wrong: #ff9b85; --course-open: #a9bdd6;
@@ -50,10 +57,18 @@ html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
 .course-bar > span:first-child > span {
   display: block; height: 100%; background: var(--course-solved);
 }
-</style>"""
+</style>""".replace("DARK", ", ".join(f"{page} .course" for page in DARK_PAGES))
 
 # Beside the word, for those who see no colour.
 SIGNS = {"solved": "✓ ", "wrong": "✗ ", "open": "○ ", "note": ""}
+
+
+def escaped(
+    text: str,  # plain
+) -> str:  # HTML
+    "A text as it is: no markup in it works, and no formula."
+    # JupyterLab looks for formulas in the finished page, too: an element parts the dollars
+    return html.escape(text).replace("$", "<span>$</span>")
 
 
 def formatted(
@@ -62,10 +77,7 @@ def formatted(
     "A text for a card, in which nothing runs."
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        escaped = html.escape(paragraph)
-        coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
-        # JupyterLab looks for formulas in the finished page, too: an element parts the dollars
-        coded = coded.replace("$", "<span>$</span>")
+        coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(paragraph))
         paragraphs.append("<p>" + coded.replace("\n", "<br>") + "</p>")
     return "".join(paragraphs)
 
@@ -80,7 +92,7 @@ def bar(
     words = f"{done} of {of} {what}"
     return (
         f'<div class="course-bar"><span aria-hidden="true"><span style="width:{width:.0f}%">'
-        f"</span></span><span>{html.escape(words)}</span></div>"
+        f"</span></span><span>{escaped(words)}</span></div>"
     )
 
 
@@ -89,7 +101,7 @@ def link(
     target: str,  # relative address: '02_layers_backward.ipynb#cell-id=…'
 ) -> str:  # HTML
     "A link in a card."
-    return f'<a href="{html.escape(target)}">{html.escape(text)}</a>'
+    return f'<a href="{html.escape(target)}">{escaped(text)}</a>'
 
 
 def card(
@@ -100,10 +112,10 @@ def card(
     more: str = "",  # HTML beneath: a `bar`, a `link`
 ) -> str:  # HTML
     "A card that says something by colour, by sign and in words."
-    about = f' <span class="name">{html.escape(name)}</span>' if name else ""
+    about = f' <span class="name">{escaped(name)}</span>' if name else ""
     return (
         f'{STYLE}<div class="course course-card {kind}" role="status">'
-        f'<p class="head"><span aria-hidden="true">{SIGNS[kind]}</span>{html.escape(head)}{about}'
+        f'<p class="head"><span aria-hidden="true">{SIGNS[kind]}</span>{escaped(head)}{about}'
         f"</p>{formatted(text) if text else ''}{more}</div>"
     )
 

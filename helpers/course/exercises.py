@@ -4,7 +4,6 @@ import copy
 import ctypes
 import difflib
 import functools
-import html
 import importlib
 import inspect
 import json
@@ -29,7 +28,7 @@ import torch
 from torch import nn
 
 import helpers
-from helpers.course.cards import bar, card, formatted, link, show
+from helpers.course.cards import bar, card, escaped, formatted, link, show
 from helpers.course.figures import Table, largest_difference
 from helpers.course.front import lesson_file, progress_file, read_progress, remember
 from helpers.course.settings import best_device, settings
@@ -448,16 +447,16 @@ def _match(what, function, parameters, given, skipped=0):
     signature = inspect.signature(function)
     names = _names(signature)[skipped:]
     wanted = parameters[:given]
-    try:
-        signature.bind(*[None] * skipped, *wanted)
-    except TypeError:
-        raise Hint(f"{what} should take {_count(wanted)}. Yours takes {_count(names)}.") from None
     known = [name for name in names if name in parameters]
     if known != sorted(known, key=parameters.index):
         raise Hint(
             f"{what} is called with {', '.join(parameters)}, in this order. "
             f"Yours takes them in another: {', '.join(names)}."
         )
+    try:
+        signature.bind(*[None] * skipped, *wanted)
+    except TypeError:
+        raise Hint(f"{what} should take {_count(wanted)}. Yours takes {_count(names)}.") from None
 
 
 def _match_class(answer, parameters, forward):
@@ -485,8 +484,8 @@ def _guided(answer, parameters):
         result = answer(*args, **kwargs)
         if result is None:
             raise NotYet(
-                f"Your function `{answer.__name__}` returns nothing so far. "
-                "Let it end with `return` and the result."
+                f"Your function `{answer.__name__}` returned None. "
+                "Let it end with `return` and its result."
             )
         unanswered = _unanswered(... if result is NotImplemented else result)
         if unanswered:
@@ -726,7 +725,7 @@ def _solved(name):
     count = sum(other in done for other in lesson)
     sentence, target = _next(name, done)
     more = bar(count, len(lesson), _of_lesson(len(lesson)))
-    more += f"<p>{link(sentence, target) if target else html.escape(sentence)}</p>"
+    more += f"<p>{link(sentence, target) if target else escaped(sentence)}</p>"
     are = "is" if len(lesson) == 1 else "are"
     text = f"{name}: solved. {count} of {len(lesson)} {_of_lesson(len(lesson))} {are} done."
     return card("solved", "Solved", name, more=more), f"{text}\n{sentence}"
@@ -774,7 +773,7 @@ class Progress:
     def _repr_html_(self):
         rows = "<tr><th>exercise</th><th>what you write</th><th>state</th></tr>"
         for row in self.rows:
-            rows += "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>"
+            rows += "<tr>" + "".join(f"<td>{escaped(text)}</td>" for text in row) + "</tr>"
         course = bar(*self.course, "exercises of the course")
         return card("note", self.title, text=self.problem, more=f"<table>{rows}</table>{course}")
 
