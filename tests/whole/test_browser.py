@@ -233,12 +233,12 @@ def solve_first_exercise(page):
     "A wrong answer gets a hint; the right one is remembered."
     exercise = cell_with(page, re.compile("check\\(.01-update"))
     table = cell_with(page, "progress()")
-    assert "01-update: not yet" in exercise.locator(".jp-Cell-outputArea").text_content()
+    assert "Not yet 01-update" in exercise.locator(".jp-Cell-outputArea").text_content()
     hint = type_and_run(page, exercise, UPDATE.format(sign="+"))
     assert "uphill" in hint.text_content()
     assert "solved on" not in type_and_run(page, table, "progress()").text_content()
     verdict = type_and_run(page, exercise, UPDATE.format(sign="-"))
-    assert "01-update: solved" in verdict.text_content()
+    assert "Solved 01-update" in verdict.text_content()
     row = type_and_run(page, table, "progress()").locator("tr", has_text="01-update")
     assert "solved on" in row.text_content()
 
