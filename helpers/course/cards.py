@@ -43,7 +43,7 @@ DARK {
 .course-card.wrong .head { color: var(--course-wrong); }
 .course-card .name { color: var(--course-muted); font-weight: 400; }
 .course-card table { border-collapse: collapse; margin: .4rem 0; }
-.course-card th, .course-card td {
+.course.course-card th, .course.course-card td {
   padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; font-size: inherit;
   color: var(--course-text); background: var(--course-ground); border: 0;
 }

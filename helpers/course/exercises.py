@@ -1,23 +1,18 @@
 "Every exercise checks itself, with a hint for the mistake made; every question has an answer."
 
 import copy
-import ctypes
 import difflib
 import functools
 import importlib
 import inspect
 import json
 import math
-import os
 import pkgutil
-import random
 import re
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,6 +26,7 @@ import helpers
 from helpers.course.cards import bar, card, escaped, formatted, link, show
 from helpers.course.figures import Table, largest_difference
 from helpers.course.front import lesson_file, progress_file, read_progress, remember
+from helpers.course.running import OutOfTime, guarded, kernel_as_it_was, warm_up
 from helpers.course.settings import best_device, settings
 
 
@@ -495,86 +491,6 @@ def _guided(answer, parameters):
     return function
 
 
-# Running an answer
-
-
-class _OutOfTime(BaseException):
-    "Raised inside an answer that runs too long."
-
-
-def _stop(thread):
-    "End a thread, if it still runs and Python has a say in it."
-    for _ in range(20):
-        if not thread.is_alive():
-            break
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(_OutOfTime)
-        )
-        thread.join(0.1)
-
-
-def _guarded(function, seconds):
-    "Run a function in a thread; None, its exception, or `_OutOfTime` when the seconds are over."
-    outcome = {}
-
-    def run():
-        try:
-            function()
-            outcome["error"] = None
-        except BaseException as error:
-            outcome["error"] = error
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        thread.join(seconds)
-    finally:
-        _stop(thread)
-    return outcome.get("error", _OutOfTime())
-
-
-_STATE = [  # what an answer may change in the kernel: how it is read, and how it is written
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.get_rng_state, torch.set_rng_state),
-    (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
-    (np.random.get_state, np.random.set_state),
-    (random.getstate, random.setstate),
-    (sys.getrecursionlimit, sys.setrecursionlimit),
-    (os.getcwd, os.chdir),
-]
-_STATE_OF_GPU = (torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all)
-
-
-def _leave():
-    "What `exit()` does while an answer runs; in a notebook it would end the kernel."
-    raise SystemExit
-
-
-@contextmanager
-def _kernel_as_it_was():
-    "Afterwards the kernel is as it was before. (Whether gradients are kept is a thread's own.)"
-    state = [*_STATE, _STATE_OF_GPU] if torch.cuda.is_initialized() else _STATE
-    before = [(write, read()) for read, write in state]
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell:
-        shell.ask_exit = _leave
-    try:
-        with warnings.catch_warnings(), np.printoptions():
-            yield
-    finally:
-        for write, value in before:
-            write(value)
-        if shell:
-            del shell.ask_exit
-
-
-def _warm_up(answer):
-    "Import, before the clock starts, what PyTorch imports for seconds at the first optimizer."
-    if "optim" in getattr(getattr(answer, "__code__", None), "co_names", ()):
-        importlib.import_module("torch._dynamo")
-
-
 # Judging an answer
 
 
@@ -637,7 +553,7 @@ def _verdict(error, seconds):
             )
         case SystemExit():
             return Verdict("not right", "Your code ends the program. Let it return its result.")
-        case _OutOfTime():
+        case OutOfTime():
             return Verdict(
                 "not right",
                 f"Your code was still running after {seconds:g} seconds. "
@@ -668,17 +584,19 @@ def judge(
             _match_class(answer, parameters, asked.forward.split(", "))
         asked.check(_guided(answer, parameters))
 
-    _warm_up(answer)
-    with _kernel_as_it_was():
+    warm_up(answer)
+    with kernel_as_it_was():
         torch.set_default_dtype(torch.float32)
-        error = _guarded(run, seconds)
+        error = guarded(run, seconds)
     return _verdict(error, seconds)
 
 
 # What a lesson calls
 
 _open_lesson = ""  # its number; the lesson that was begun last in this kernel
-_RUNNING = "Running your answer. If this does not end, choose Kernel > Restart Kernel."
+_RUNNING = card(
+    "open", "Running your answer", text="If this does not end, choose Kernel > Restart Kernel."
+)
 
 
 def _target(name):
@@ -737,7 +655,7 @@ def check(
     seconds: float = 10,  # how long your code may run
 ):
     "Check an answer, show what was found, and remember it when it is right."
-    place = show(card("open", "Running", text=_RUNNING), "")
+    place = show(_RUNNING, "")
     sys.stdout.flush()  # in a notebook, what is shown is sent with it, before the answer runs
     about = name if isinstance(name, str) else ""
     try:

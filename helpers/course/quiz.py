@@ -32,7 +32,7 @@ _COMPLETION = """
         if (tries) setTimeout(complete, 100, tries - 1);
         return;
     }
-    const score = document.createElement("p");
+    const score = document.createElement("div");
     const firstTries = new Map();  // question to: was its first answer right?
     function showScore() {
         const right = [...firstTries.values()].filter(Boolean).length;

@@ -19,6 +19,7 @@ from shared import LESSONS
 from torch import nn
 
 import helpers.course.exercises as module
+import helpers.course.running as running
 from helpers.course.exercises import begin, check, exercise, exercises, judge, progress
 
 IMPORTS = "import numpy as np, torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
@@ -385,11 +386,11 @@ def test_a_stopped_check_leaves_no_thread(notebook, monkeypatch):
 def test_the_clock_does_not_count_what_pytorch_imports(monkeypatch):
     "At the first optimizer PyTorch imports a compiler, which takes seconds."
     imported = []
-    monkeypatch.setattr(module.importlib, "import_module", imported.append)
-    module._warm_up(lambda model: torch.optim.SGD(model.parameters()))
+    monkeypatch.setattr(running.importlib, "import_module", imported.append)
+    running.warm_up(lambda model: torch.optim.SGD(model.parameters()))
     assert imported == ["torch._dynamo"]
-    module._warm_up(update)
-    module._warm_up(nn.Linear)
+    running.warm_up(update)
+    running.warm_up(nn.Linear)
     assert imported == ["torch._dynamo"]
 
 

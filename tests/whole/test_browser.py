@@ -263,6 +263,8 @@ def test_exercises_and_quiz_answer_and_progress_stays(page):
     answer_with_mouse(page, first, right=True)
     answer_with_mouse(page, second, right=False)
     answer_with_keyboard(page, page.locator(".Quiz").nth(2))
+    count = page.locator(".Quiz").count()
+    assert page.locator(".QuizScore").text_content() == f"3 of {count} answered."
     check_front_page(page)
     check_table_of_contents(page, NBS / "08_weight_decay.ipynb")
     open_lesson(page, lesson)
