@@ -2,9 +2,18 @@
 
 import html
 import re
+import sys
 
-# Colours for the light; then for the dark in JupyterLab, on the site, in Colab and in VS Code.
-# Each has a contrast of at least 4.5 to 1 with the ground it stands on.
+# The mark of a dark page in JupyterLab, on the site, in Colab, in Quarto and in VS Code.
+DARK_PAGES = (
+    'body[data-jp-theme-light="false"]',
+    'html[data-theme="dark"]',
+    'html[theme="dark"]',
+    "body.quarto-dark",
+    "body.vscode-dark",
+)
+# Colours for the light; then for the dark. Each has a contrast of at least 4.5 to 1 with the
+# ground it stands on.
 STYLE = """<style>
 .course {
   --course-text: #1a1a1a; --course-ground: #ffffff; --course-soft: #f2f5f8;
@@ -13,8 +22,7 @@ STYLE = """<style>
   color: var(--course-text); background: var(--course-ground);
   font-family: var(--jp-content-font-family, inherit); font-size: 14px; line-height: 1.45;
 }
-body[data-jp-theme-light="false"] .course, html[data-theme="dark"] .course,
-html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
+DARK {
   --course-text: #e8e8e8; --course-ground: #16191d; --course-soft: #232b33;
   --course-edge: #5b6672; --course-muted: #b4bcc6; --course-link: #7cc4f0;
   --course-solved: #62d2a2; --course-wrong: #ff9b85; --course-open: #a9bdd6;
@@ -34,6 +42,11 @@ html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
 .course-card.solved .head { color: var(--course-solved); }
 .course-card.wrong .head { color: var(--course-wrong); }
 .course-card .name { color: var(--course-muted); font-weight: 400; }
+.course-card table { border-collapse: collapse; margin: .4rem 0; }
+.course.course-card th, .course.course-card td {
+  padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; font-size: inherit;
+  color: var(--course-text); background: var(--course-ground); border: 0;
+}
 .course-bar {
   display: flex; align-items: center; gap: .6rem; color: var(--course-muted); margin: .3rem 0;
 }
@@ -44,9 +57,18 @@ html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
 .course-bar > span:first-child > span {
   display: block; height: 100%; background: var(--course-solved);
 }
-</style>"""
+</style>""".replace("DARK", ", ".join(f"{page} .course" for page in DARK_PAGES))
 
-SIGNS = {"solved": "✓", "wrong": "✗", "open": "○"}  # beside the word, for those who see no colour
+# Beside the word, for those who see no colour.
+SIGNS = {"solved": "✓ ", "wrong": "✗ ", "open": "○ ", "note": ""}
+
+
+def escaped(
+    text: str,  # plain
+) -> str:  # HTML
+    "A text as it is: no markup in it works, and no formula."
+    # JupyterLab looks for formulas in the finished page, too: an element parts the dollars
+    return html.escape(text).replace("$", "<span>$</span>")
 
 
 def formatted(
@@ -55,10 +77,7 @@ def formatted(
     "A text for a card, in which nothing runs."
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        escaped = html.escape(paragraph)
-        coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
-        # JupyterLab looks for formulas in the finished page, too: an element parts the dollars
-        coded = coded.replace("$", "<span>$</span>")
+        coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(paragraph))
         paragraphs.append("<p>" + coded.replace("\n", "<br>") + "</p>")
     return "".join(paragraphs)
 
@@ -73,7 +92,7 @@ def bar(
     words = f"{done} of {of} {what}"
     return (
         f'<div class="course-bar"><span aria-hidden="true"><span style="width:{width:.0f}%">'
-        f"</span></span><span>{html.escape(words)}</span></div>"
+        f"</span></span><span>{escaped(words)}</span></div>"
     )
 
 
@@ -82,40 +101,39 @@ def link(
     target: str,  # relative address: '02_layers_backward.ipynb#cell-id=…'
 ) -> str:  # HTML
     "A link in a card."
-    return f'<a href="{html.escape(target)}">{html.escape(text)}</a>'
+    return f'<a href="{html.escape(target)}">{escaped(text)}</a>'
 
 
 def card(
-    kind: str,  # 'solved', 'wrong' or 'open': colour and sign
+    kind: str,  # 'solved', 'wrong', 'open' or 'note': colour and sign
     head: str,  # a word or two, in plain text
     name: str = "",  # what it is about, behind the head
     text: str = "",  # as for `formatted`
     more: str = "",  # HTML beneath: a `bar`, a `link`
 ) -> str:  # HTML
     "A card that says something by colour, by sign and in words."
-    about = f' <span class="name">{html.escape(name)}</span>' if name else ""
+    about = f' <span class="name">{escaped(name)}</span>' if name else ""
     return (
         f'{STYLE}<div class="course course-card {kind}" role="status">'
-        f'<p class="head"><span aria-hidden="true">{SIGNS[kind]}</span> {html.escape(head)}{about}'
+        f'<p class="head"><span aria-hidden="true">{SIGNS[kind]}</span>{escaped(head)}{about}'
         f"</p>{formatted(text) if text else ''}{more}</div>"
     )
 
 
 def show(
     page: str,  # HTML
-    text: str,  # the same in plain text, for where there is no notebook
+    text: str,  # the same in plain text, for where there is no notebook; '' for nothing there
     place=None,  # what an earlier call returned: shown there instead
 ):  # the place, for the next call; None where there is no notebook
     "Show HTML in a notebook, and text anywhere else."
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        print(text)
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if not hasattr(shell, "kernel"):
+        if text:
+            print(text)
         return None
-    if not hasattr(get_ipython(), "kernel"):
-        print(text)
-        return None
+    from IPython.display import display
+
     bundle = {"text/html": page, "text/plain": text}
     if place is None:
         return display(bundle, raw=True, display_id=True)

@@ -1,14 +1,15 @@
 "Every exercise checks itself, with a hint for the mistake made; every question has an answer."
 
 import copy
-import ctypes
+import difflib
 import functools
 import importlib
 import inspect
+import json
 import math
 import pkgutil
 import re
-import threading
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,11 +18,15 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
+from torch import nn
 
 import helpers
+from helpers.course.cards import bar, card, escaped, formatted, link, show
 from helpers.course.figures import Table, largest_difference
-from helpers.course.front import progress_file, read_progress, remember
+from helpers.course.front import lesson_file, progress_file, read_progress, remember
+from helpers.course.running import OutOfTime, guarded, kernel_as_it_was, warm_up
 from helpers.course.settings import best_device, settings
 
 
@@ -40,8 +45,11 @@ class NotYet(Hint):
 class Exercise:
     "One exercise, as a module of `helpers.course.checks` registers it."
 
+    name: str  # lesson and key word, for instance '01-update'
     title: str  # for the progress table
     check: Callable  # raises a `Hint` unless the answer it is called with is right
+    own_parameters: str  # what the answer is called with, where `compare` does not say it
+    forward: str  # what `forward` is called with, where a class is asked for
 
     def solutions(self) -> tuple:  # (right solutions, list of (hint, wrong solution)), or ()
         "What the check hands to `compare`; nothing for a check that does not use it."
@@ -53,6 +61,18 @@ class Exercise:
             return ()
         return ()
 
+    def parameters(self) -> list:  # of names; empty where a value is asked for
+        "What the function or class that is asked for is called with."
+        if self.own_parameters:
+            return self.own_parameters.split(", ")
+        solutions = self.solutions()
+        return list(inspect.signature(solutions[0][0]).parameters) if solutions else []
+
+    def call(self) -> str:  # for instance 'check("01-update", update)', as code
+        "How the check is called."
+        [answer] = inspect.signature(self.check).parameters
+        return f'`check("{self.name}", {answer})`'
+
 
 _EXERCISES = {}  # name to Exercise
 
@@ -60,13 +80,16 @@ _EXERCISES = {}  # name to Exercise
 def exercise(
     name: str,  # lesson and key word, for instance '01-update'
     title: str,  # for the progress table
+    parameters: str = "",  # of the answer, where no `compare` knows them: 'gradients, rows'
+    forward: str = "",  # if the answer is a class of modules: those of its `forward`
 ):
     """Register the decorated function as the check of an exercise.
 
-    It is called with the learner's answer and raises a `Hint` unless that is right."""
+    It is called with the learner's answer and raises a `Hint` unless that is right. Its one
+    parameter has the name that the answer has in the lesson."""
 
     def register(function):
-        _EXERCISES[name] = Exercise(title, function)
+        _EXERCISES[name] = Exercise(name, title, function, parameters, forward)
         return function
 
     return register
@@ -74,15 +97,15 @@ def exercise(
 
 def exercises(
     lesson: str = "",  # its number, for instance '01'; all lessons by default
-) -> dict:  # name to Exercise, in the order of the names
+) -> dict:  # name to Exercise, lesson after lesson, and in the order of the lesson
     "The exercises of a lesson, or of all."
     import helpers.course.checks as checks
 
     for module in pkgutil.iter_modules(checks.__path__):
         if module.name.startswith(f"lesson{lesson}"):
             importlib.import_module(f"helpers.course.checks.{module.name}")
-    names = sorted(name for name in _EXERCISES if name.startswith(lesson))
-    return {name: _EXERCISES[name] for name in names}
+    names = [name for name in _EXERCISES if name.startswith(lesson)]
+    return {name: _EXERCISES[name] for name in sorted(names, key=lambda name: name[:2])}
 
 
 # Comparing results
@@ -357,6 +380,117 @@ def compare(
     )
 
 
+# How an answer is handed over
+
+
+def _misuse(name, answers):
+    "What is wrong with a call of `check`; '' if nothing is."
+    if not isinstance(name, str):
+        called = getattr(name, "__name__", None)
+        names = [other for other, its in exercises().items() if f", {called})" in its.call()]
+        example = exercises()[(names or list(exercises("01")))[0]]
+        return f"The name of the exercise comes first, in quotes: {example.call()}."
+    if name not in exercises(name[:2]):
+        similar = difflib.get_close_matches(name, exercises(), 1)
+        if similar:
+            return f"There is no exercise `{name}`. Did you mean `{similar[0]}`?"
+        known = exercises(_open_lesson) or exercises()
+        names = ", ".join(f"`{other}`" for other in list(known)[:4])
+        return f"There is no exercise `{name}`. There are {names}, for instance."
+    asked = exercises(name[:2])[name]
+    if not answers:
+        return f"Hand over your answer, too: {asked.call()}."
+    if len(answers) > 1:
+        return f"One answer is asked for; you handed over {len(answers)}. Write {asked.call()}."
+    if asked.forward and not inspect.isclass(answers[0]):
+        return f"Hand over the class itself, without calling it: {asked.call()}."
+    if asked.parameters() and not callable(answers[0]):
+        return f"Hand over the function itself, without calling it: {asked.call()}."
+    return ""
+
+
+def _unanswered(answer):
+    "The sentence for an answer that nobody has written, or not all of it; '' for a whole one."
+    write = "Write your answer in the cell above, in place of `...`, and run the cell again."
+    if answer is None or answer is ...:
+        return write
+    if not isinstance(answer, (dict, list, tuple)) or not answer:
+        return ""
+    items = answer.items() if isinstance(answer, dict) else enumerate(answer, start=1)
+    empty = [str(name) for name, value in items if value is ...]
+    if len(empty) == len(answer):
+        return f"None of the {len(empty)} has an answer yet. {write}"
+    if empty:
+        return f"{len(empty)} of {len(answer)} parts are still `...`: {', '.join(empty)}."
+    return ""
+
+
+def _names(signature):
+    "The names of parameters as a function's head has them; *args with its star."
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    return [stars.get(p.kind, "") + p.name for p in signature.parameters.values()]
+
+
+def _count(names):
+    "'2: `a`, `b`', or 'none'."
+    return f"{len(names)}: {', '.join(f'`{name}`' for name in names)}" if names else "none"
+
+
+def _match(what, function, parameters, given, skipped=0):
+    """A `Hint` unless a function can be called with the first of these parameters.
+
+    `given` is how many of them; `skipped`, how many of the function's own come before."""
+    signature = inspect.signature(function)
+    names = _names(signature)[skipped:]
+    wanted = parameters[:given]
+    known = [name for name in names if name in parameters]
+    if known != sorted(known, key=parameters.index):
+        raise Hint(
+            f"{what} is called with {', '.join(parameters)}, in this order. "
+            f"Yours takes them in another: {', '.join(names)}."
+        )
+    try:
+        signature.bind(*[None] * skipped, *wanted)
+    except TypeError:
+        raise Hint(f"{what} should take {_count(wanted)}. Yours takes {_count(names)}.") from None
+
+
+def _match_class(answer, parameters, forward):
+    "A `Hint` unless a class of modules can be called as the check will call it."
+    for method, wanted in (("__init__", parameters), ("forward", forward)):
+        function = vars(answer).get(method)
+        if not inspect.isfunction(function):
+            continue
+        names = _names(inspect.signature(function))
+        if names[:1] != ["self"]:
+            raise Hint(f"The first parameter of `{method}` should be `self`.")
+        _match(f"`{method}`, after `self`,", function, wanted, len(wanted), skipped=1)
+    if issubclass(answer, nn.Module) and answer.__init__ is nn.Module.__init__:
+        raise Hint(f"`{answer.__name__}` has no `__init__`: it should take {_count(parameters)}.")
+
+
+def _guided(answer, parameters):
+    "A learner's function that says so when it is called wrongly, or returns nothing."
+    if not inspect.isfunction(answer):
+        return answer
+
+    @functools.wraps(answer)
+    def function(*args, **kwargs):
+        _match(f"`{answer.__name__}`", answer, parameters, len(args))
+        result = answer(*args, **kwargs)
+        if result is None:
+            raise NotYet(
+                f"Your function `{answer.__name__}` returned None. "
+                "Let it end with `return` and its result."
+            )
+        unanswered = _unanswered(... if result is NotImplemented else result)
+        if unanswered:
+            raise NotYet(unanswered)
+        return result
+
+    return function
+
+
 # Judging an answer
 
 
@@ -364,53 +498,20 @@ def compare(
 class Verdict:
     "What a check found."
 
-    status: str  # 'not yet', 'not right' or 'solved'
+    status: str  # 'not checked', 'not yet', 'not right' or 'solved'
     message: str  # the hint, empty when solved
 
 
-class _OutOfTime(BaseException):
-    "Raised inside an answer that runs too long."
-
-
-def _guarded(function, seconds):
-    "Run a function in a thread; None, its exception, or `_OutOfTime` when the seconds are over."
-    outcome = {}
-
-    def run():
-        try:
-            function()
-            outcome["error"] = None
-        except BaseException as error:
-            outcome["error"] = error
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    for _ in range(20):
-        if not thread.is_alive():
-            break
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(_OutOfTime)
-        )
-        thread.join(0.1)
-    return outcome.get("error", _OutOfTime())
-
-
-def _returning(answer):
-    "A learner's function that says so when it returns nothing; anything else as it is."
-    if not inspect.isfunction(answer):
-        return answer
-
-    @functools.wraps(answer)
-    def function(*args, **kwargs):
-        result = answer(*args, **kwargs)
-        if result is None or result is NotImplemented or result is ...:
-            raise NotYet(
-                f"Your function `{answer.__name__}` returned {result}; it should return its result."
-            )
-        return result
-
-    return function
+_IMPORTS = {
+    "np": "import numpy as np",
+    "torch": "import torch",
+    "nn": "from torch import nn",
+    "F": "import torch.nn.functional as F",
+    "plt": "import matplotlib.pyplot as plt",
+    "pd": "import pandas as pd",
+    "math": "import math",
+    "random": "import random",
+}
 
 
 def _in_their_words(error):
@@ -430,19 +531,8 @@ def _in_their_words(error):
     return f"Your code raised {text}, in line {their_frames[-1].lineno}: `{their_frames[-1].line}`"
 
 
-def judge(
-    name: str,  # the exercise
-    *answers,  # what the learner wrote: a function, a class, a value
-    seconds: float = 10,  # how long the answer may run
-) -> Verdict:
-    "Check an answer without recording it. `KeyError` for an exercise that does not exist."
-    lesson = exercises(name.split("-")[0])
-    if name not in lesson:
-        raise KeyError(f"There is no exercise {name!r}. Known in this lesson: {', '.join(lesson)}.")
-    if any(answer is None or answer is ... for answer in answers):
-        return Verdict("not yet", "Replace the `...` by your answer and run the cell again.")
-    answers = [_returning(answer) for answer in answers]
-    error = _guarded(lambda: lesson[name].check(*answers), seconds)
+def _verdict(error, seconds):
+    "What an answer's end says: None, or an exception."
     match error:
         case None:
             return Verdict("solved", "")
@@ -452,9 +542,18 @@ def judge(
             return Verdict("not right", str(error))
         case NotImplementedError():
             return Verdict(
-                "not yet", "Your code still raises NotImplementedError; write the missing lines."
+                "not yet",
+                "Write your answer in the cell above, in place of `raise NotImplementedError`.",
             )
-        case _OutOfTime():
+        case NameError(name=name) if name in _IMPORTS:
+            return Verdict(
+                "not yet",
+                f"`{name}` has not been imported since this kernel started. "
+                f"Run `{_IMPORTS[name]}` in a cell, then this cell again.",
+            )
+        case SystemExit():
+            return Verdict("not right", "Your code ends the program. Let it return its result.")
+        case OutOfTime():
             return Verdict(
                 "not right",
                 f"Your code was still running after {seconds:g} seconds. "
@@ -464,7 +563,90 @@ def judge(
             return Verdict("not right", _in_their_words(error))
 
 
+def judge(
+    name: str,  # the exercise
+    *answers,  # what the learner wrote: a function, a class or a value
+    seconds: float = 10,  # how long the answer may run
+) -> Verdict:
+    "Check an answer without recording it; whatever it changes in the kernel is put back."
+    misuse = _misuse(name, answers)
+    if misuse:
+        return Verdict("not checked", misuse)
+    [answer] = answers
+    asked = exercises(name[:2])[name]
+    unanswered = _unanswered(answer)
+    if unanswered:
+        return Verdict("not yet", unanswered)
+    parameters = asked.parameters()
+
+    def run():
+        if asked.forward:
+            _match_class(answer, parameters, asked.forward.split(", "))
+        asked.check(_guided(answer, parameters))
+
+    warm_up(answer)
+    with kernel_as_it_was():
+        torch.set_default_dtype(torch.float32)
+        error = guarded(run, seconds)
+    return _verdict(error, seconds)
+
+
 # What a lesson calls
+
+_open_lesson = ""  # its number; the lesson that was begun last in this kernel
+_RUNNING = card(
+    "open", "Running your answer", text="If this does not end, choose Kernel > Restart Kernel."
+)
+
+
+def _target(name):
+    "The address of an exercise's cell; None where its lesson did not come along."
+    path = lesson_file(name[:2])
+    if path is None:
+        return None
+    call = re.compile(rf"""^check\(\s*["']{re.escape(name)}["']""", re.MULTILINE)
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and call.search("".join(cell["source"])):
+            return f"{path.name}#cell-id={cell['id']}"
+    return path.name
+
+
+def _next(name, done):
+    "What to do after an exercise: a sentence, and the address it leads to, or None."
+    lesson = list(exercises(name[:2]))
+    position = lesson.index(name) + 1
+    for other in lesson[position:] + lesson[:position]:
+        if other not in done:
+            return f"Next: {other}, {_EXERCISES[other].title}", _target(other)
+    left = [other[:2] for other in exercises() if other not in done]
+    if not left:
+        return "Every exercise of the course is solved.", None
+    number = next((other for other in left if other > name[:2]), left[0])
+    path = lesson_file(number)
+    return f"Next: lesson {number}", path.name if path else None
+
+
+def _of_lesson(count):
+    "'exercises of this lesson', or the singular."
+    return f"{'exercise' if count == 1 else 'exercises'} of this lesson"
+
+
+def _solved(name):
+    "Remember an exercise as solved; the card that says so, and its text."
+    remembered = remember(name)
+    done, problem = read_progress()
+    lesson = exercises(name[:2])
+    if not remembered:
+        problem = f"Not remembered: {problem or f'{progress_file()} cannot be written.'}"
+        text = f"{name}: solved. ? of {len(lesson)} {_of_lesson(len(lesson))} are done.\n{problem}"
+        return card("solved", "Solved", name, problem), text
+    count = sum(other in done for other in lesson)
+    sentence, target = _next(name, done)
+    more = bar(count, len(lesson), _of_lesson(len(lesson)))
+    more += f"<p>{link(sentence, target) if target else escaped(sentence)}</p>"
+    are = "is" if len(lesson) == 1 else "are"
+    text = f"{name}: solved. {count} of {len(lesson)} {_of_lesson(len(lesson))} {are} done."
+    return card("solved", "Solved", name, more=more), f"{text}\n{sentence}"
 
 
 def check(
@@ -472,45 +654,97 @@ def check(
     *answers,  # your function, class or value
     seconds: float = 10,  # how long your code may run
 ):
-    "Check an answer, print what was found, and remember it when it is right."
-    verdict = judge(name, *answers, seconds=seconds)
-    if verdict.status != "solved":
-        print(f"{name}: {verdict.status}. {verdict.message}")
-        return
-    remembered = remember(name)
-    done, problem = read_progress()
-    lesson = exercises(name[:2])
-    count = sum(other in done for other in lesson) if remembered else "?"
-    print(f"{name}: solved. {count} of {len(lesson)} exercises of this lesson are done.")
-    if not remembered:
-        print(f"Not remembered: {problem or f'{progress_file()} cannot be written.'}")
+    "Check an answer, show what was found, and remember it when it is right."
+    place = show(_RUNNING, "")
+    sys.stdout.flush()  # in a notebook, what is shown is sent with it, before the answer runs
+    about = name if isinstance(name, str) else ""
+    try:
+        verdict = judge(name, *answers, seconds=seconds)
+    except KeyboardInterrupt:
+        stopped = "You stopped your answer before it was checked."
+        show(card("open", "Stopped", about, stopped), f"{about}: stopped.", place)
+        raise
+    if verdict.status == "solved":
+        page, text = _solved(name)
+    else:
+        kind = "wrong" if verdict.status == "not right" else "open"
+        page = card(kind, verdict.status.capitalize(), about, verdict.message)
+        text = f"{about}: {verdict.status}. {verdict.message}"
+    show(page, text, place)
 
 
-def progress() -> Table:
-    "A table of all exercises: which are solved, and when."
-    done, problem = read_progress()
-    if problem:
-        print(problem)
-    rows = []
-    for name, registered in exercises().items():
-        state = f"solved on {done[name]}" if name in done else "open"
-        rows.append([name, registered.title, state])
-    return Table(["exercise", "what you write", "state"], rows)
+class Progress:
+    "The exercises of a lesson with their states, and a line for the course."
+
+    def __init__(
+        self,
+        lesson: str,  # its number; '' for the whole course
+    ):
+        done, self.problem = read_progress()
+        self.title = f"Your progress in lesson {lesson}" if lesson else "Your progress"
+        self.rows = []  # tuples: exercise, what you write, state
+        for name, registered in exercises(lesson).items():
+            state = f"✓ solved on {done[name]}" if name in done else "○ open"
+            self.rows.append((name, registered.title, state))
+        self.course = (sum(name in done for name in exercises()), len(exercises()))
+
+    def _repr_html_(self):
+        rows = "<tr><th>exercise</th><th>what you write</th><th>state</th></tr>"
+        for row in self.rows:
+            rows += "<tr>" + "".join(f"<td>{escaped(text)}</td>" for text in row) + "</tr>"
+        course = bar(*self.course, "exercises of the course")
+        return card("note", self.title, text=self.problem, more=f"<table>{rows}</table>{course}")
+
+    def __repr__(self):
+        table = pd.DataFrame(self.rows, columns=["exercise", "what you write", "state"])
+        solved, count = self.course
+        lines = [self.title, table.to_string(index=False)]
+        lines += [f"{solved} of {count} exercises of the course are solved.", self.problem]
+        return "\n".join(lines).strip()
+
+
+def progress(
+    lesson: str = None,  # its number, for instance '03'; the one begun last by default
+) -> Progress:
+    "Which exercises are solved, and when; those of the course if no lesson was begun."
+    return Progress(_open_lesson if lesson is None else lesson)
+
+
+_DEVICES = {
+    "cpu": "the processor of this computer (`cpu`)",
+    "cuda": "the graphics card (`cuda`)",
+    "mps": "the graphics chip of this Mac (`mps`)",
+}
+_SIZES = {
+    "quick": "Size `quick`: short runs. Results vary a little more than in long ones.",
+    "full": "Size `full`: more epochs and more seeds. Some cells take long.",
+}
 
 
 def begin(
     lesson: str,  # its number, for instance '01'
 ):
     "First call of a lesson: say on what it runs, and how far you have come."
+    global _open_lesson
+    _open_lesson = lesson
+    pd.options.display.html.use_mathjax = False  # $ in a title is a dollar, and begins no formula
     switches = settings()
+    device = best_device()
     names = exercises(lesson)
     done, problem = read_progress()
-    print(
-        f"Lesson {lesson} on {best_device()}, {switches.size} size, seed {switches.seed}. "
-        f"{sum(name in done for name in names)} of {len(names)} exercises solved so far."
+    solved = sum(name in done for name in names)
+    words = (
+        f"This lesson runs on {_DEVICES.get(device.type, f'`{device}`')}. {_SIZES[switches.size]}\n"
+        f"Seed {switches.seed}: the random numbers start there, so each run draws the same ones.\n"
+        "You can change all three in `settings.ini`."
     )
-    if problem:
-        print(problem)
+    text = (
+        f"Lesson {lesson} on {device}, {switches.size} size, seed {switches.seed}. "
+        f"{solved} of {len(names)} exercises solved so far."
+    )
+    more = formatted(problem) if problem else ""
+    more += bar(solved, len(names), f"{_of_lesson(len(names))} solved")
+    show(card("note", f"Lesson {lesson}", text=words, more=more), f"{text}\n{problem}".strip())
 
 
 _VERDICTS = {True: "holds", False: "does not hold", None: "in part"}

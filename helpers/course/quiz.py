@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import helpers
+from helpers.course.cards import DARK_PAGES
 from helpers.course.settings import settings
 
 _COLOURS = {
@@ -13,11 +14,17 @@ _COLOURS = {
     "--jq-incorrect-color": "#b3261e",
     "--jq-correct-color": "#0b6e4f",
 }
-_FOCUS = (
-    "<style>.Quiz label:focus-within {outline: 3px solid #e69f00; outline-offset: 2px;}</style>"
-)
-# What jupyterquiz leaves out: a quiz that can be answered by keyboard, and that is read aloud.
-_KEYBOARD = """
+# jupyterquiz's feedback stands outside its coloured boxes: on a dark page it needs light colours.
+_STYLE = """<style>
+.Quiz label:focus-within {outline: 3px solid #e69f00; outline-offset: 2px;}
+.QuizScore {max-width: 760px; margin: 15px auto 0; font-size: 16pt; text-align: center;}
+DARK {--quiz-right: #62d2a2; --quiz-wrong: #ff9b85;}
+.Quiz .Feedback.correct {color: var(--quiz-right, var(--jq-correct-color));}
+.Quiz .Feedback.incorrect {color: var(--quiz-wrong, var(--jq-incorrect-color));}
+</style>""".replace("DARK", ", ".join(DARK_PAGES))
+# What jupyterquiz leaves out: a quiz that can be answered by keyboard, that is read aloud, and
+# that says in the end how many answers were right at the first try.
+_COMPLETION = """
 (function complete(tries) {
     const quiz = document.getElementById("ELEMENT");
     const questions = quiz ? quiz.querySelectorAll(".Quiz") : [];
@@ -25,6 +32,18 @@ _KEYBOARD = """
         if (tries) setTimeout(complete, 100, tries - 1);
         return;
     }
+    const score = document.createElement("div");
+    const firstTries = new Map();  // question to: was its first answer right?
+    function showScore() {
+        const right = [...firstTries.values()].filter(Boolean).length;
+        score.textContent = firstTries.size < questions.length
+            ? `${firstTries.size} of ${questions.length} answered.`
+            : `You had ${right} of ${questions.length} right at the first try.`;
+    }
+    score.className = "QuizScore";
+    score.setAttribute("role", "status");
+    quiz.append(score);
+    showScore();
     quiz.querySelectorAll("input").forEach(input => {
         // JupyterLab leaves the arrow keys to them
         input.setAttribute("data-lm-suppress-shortcuts", "true");
@@ -38,6 +57,11 @@ _KEYBOARD = """
         feedback.setAttribute("role", "status");  // read aloud when it comes
         answers.addEventListener("keydown", event => {
             if (event.key == "Enter" && event.target.matches("input")) event.target.click();
+        });
+        answers.addEventListener("change", event => {
+            if (firstTries.has(question)) return;
+            firstTries.set(question, event.target.closest("label").dataset.correct == "true");
+            showScore();
         });
     });
 })(100);
@@ -95,8 +119,8 @@ def quiz(
     # our questions hold no formulas, and jupyterquiz would fetch MathJax for them from another host
     script = script.replace("typeof MathJax != 'undefined'", "false")
     element = re.search(r'<div id="(\w+)"', page)[1]
-    script += _KEYBOARD.replace("ELEMENT", element)
-    display({"text/html": page + _FOCUS, "text/plain": f"The quiz of lesson {lesson}"}, raw=True)
+    script += _COMPLETION.replace("ELEMENT", element)
+    display({"text/html": page + _STYLE, "text/plain": f"The quiz of lesson {lesson}"}, raw=True)
     display({"application/javascript": script, "text/plain": ""}, raw=True)
 
 

@@ -201,7 +201,7 @@ def test_an_error_is_a_result():
     with pytest.raises(ValueError, match="mine"):
         compare(lambda x: int("mine"), NUMBERS, twice, wrong)
     with pytest.raises(NotYet):
-        compare(module._returning(lambda x: None), NUMBERS, twice, wrong)
+        compare(module._guided(lambda x: None, ["x"]), NUMBERS, twice, wrong)
 
 
 def test_several_solutions_may_be_right():
@@ -262,12 +262,6 @@ def test_near(result, expected, equal):
 # Judging
 
 
-def test_nothing_written_yet():
-    assert judge("01-update", lambda a, b, x, y, lr: ...).status == "not yet"
-    for nothing in (..., None):
-        assert judge("01-largest-rate", nothing).status == "not yet"
-
-
 def endless(*args):
     while True:
         try:
@@ -310,7 +304,7 @@ def test_own_line_is_shown():
 
 
 def test_unusable_answers_are_explained():
-    for useless in ("text", 7, [1, 2], lambda: 1, lambda *args: "text", print):
+    for useless in (lambda: 1, lambda *args: "text", print, dict):
         verdict = judge("01-update", useless)
         assert verdict.status == "not right" and verdict.message
 
@@ -327,11 +321,6 @@ def test_a_fault_in_a_check_is_no_traceback(capsys, learner):
     assert "01-broken: not right." in capsys.readouterr().out
 
 
-def test_unknown_exercise():
-    with pytest.raises(KeyError, match="01-update"):
-        judge("01-updaet", 1)
-
-
 # Progress
 
 RATE = 2 / 5032.58
@@ -345,7 +334,6 @@ def test_progress_is_kept(learner, capsys):
     assert repr(progress()).count("solved on") == 1
     check("01-largest-rate", 1.0)
     assert "solved on" in repr(progress()), "a later wrong answer does not undo it"
-    assert len(progress().rows) == len(EXERCISES)
 
 
 def test_damaged_progress_is_begun_anew(learner):
@@ -371,8 +359,7 @@ def test_unreadable_progress_is_said(learner, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "Not remembered: " in printed
     assert "progress.json cannot be read now" in printed
-    progress()
-    assert "progress.json cannot be read now" in capsys.readouterr().out
+    assert "progress.json cannot be read now" in repr(progress())
 
 
 def test_a_lesson_says_how_far_you_are(learner, capsys):

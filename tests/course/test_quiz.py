@@ -59,6 +59,7 @@ def test_a_quiz_is_shown(learner, shell):
     assert "outline" in page["text/html"] and page["text/plain"] == "The quiz of lesson 01"
     code = script["application/javascript"]
     assert "data-lm-suppress-shortcuts" in code and "ELEMENT" not in code
+    assert "right at the first try." in code
     assert "typeof MathJax != 'undefined'" not in code
     assert "Right. " in code + page["text/html"]
     assert again == [page, script], "the same at each run"

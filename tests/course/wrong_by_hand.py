@@ -289,7 +289,7 @@ WRONG = {
         (adams("ABDC"), "exactly one learning rate"),
         (adams("BCAD"), "0.2, 0.36"),
         (adams("BADC"), "mixed up"),
-        (adams(["B", ..., "A", "C"]), "no letter yet"),
+        (adams(["B", ..., "A", "C"]), "1 of 4 parts are still"),
         ("C", "letter for each"),
     ],
     "06-one-cycle": [
@@ -309,7 +309,7 @@ WRONG = {
     "08-decay": [
         (lambda w, g, lr, wd: (w - lr * g).sum(), "shape of `weight`"),
         (lambda w, g, lr, wd: w - lr * (g + 4 * wd * w), "it should be"),
-        (lambda w, g, lr, wd: ..., "should return"),
+        (lambda w, g, lr, wd: ..., "in place of `...`"),
     ],
     "08-curves": [
         (curves("BADC"), "still falls"),
@@ -318,7 +318,7 @@ WRONG = {
         (curves("DACB"), "*above*"),
         (curves("DBAC"), "not allowed to fit"),
         (curves("DAAC"), "one of them"),
-        (curves(["D", ..., "B", "C"]), "no letter yet"),
+        (curves(["D", ..., "B", "C"]), "1 of 4 parts are still"),
         ("D", "letter for each"),
         (curves(["panel D", "A", "B", "C"]), "one letter from A to D"),
     ],
@@ -370,7 +370,7 @@ WRONG = {
             "Right for one example",
         ),
     ],
-    "14-loop": [(lambda weights, batches, loss, lr, accum: None, "returned None")],
+    "14-loop": [(lambda weights, batches, loss, lr, rows: None, "returned None")],
     "14-fits": [
         (lambda *arguments: 12.3, "Return True or False"),
         (lambda *arguments: True, "it should be False"),

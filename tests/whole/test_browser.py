@@ -233,12 +233,12 @@ def solve_first_exercise(page):
     "A wrong answer gets a hint; the right one is remembered."
     exercise = cell_with(page, re.compile("check\\(.01-update"))
     table = cell_with(page, "progress()")
-    assert "01-update: not yet" in exercise.locator(".jp-Cell-outputArea").text_content()
+    assert "Not yet 01-update" in exercise.locator(".jp-Cell-outputArea").text_content()
     hint = type_and_run(page, exercise, UPDATE.format(sign="+"))
     assert "uphill" in hint.text_content()
     assert "solved on" not in type_and_run(page, table, "progress()").text_content()
     verdict = type_and_run(page, exercise, UPDATE.format(sign="-"))
-    assert "01-update: solved" in verdict.text_content()
+    assert "Solved 01-update" in verdict.text_content()
     row = type_and_run(page, table, "progress()").locator("tr", has_text="01-update")
     assert "solved on" in row.text_content()
 
@@ -263,6 +263,8 @@ def test_exercises_and_quiz_answer_and_progress_stays(page):
     answer_with_mouse(page, first, right=True)
     answer_with_mouse(page, second, right=False)
     answer_with_keyboard(page, page.locator(".Quiz").nth(2))
+    count = page.locator(".Quiz").count()
+    assert page.locator(".QuizScore").text_content() == f"3 of {count} answered."
     check_front_page(page)
     check_table_of_contents(page, NBS / "08_weight_decay.ipynb")
     open_lesson(page, lesson)

@@ -420,8 +420,13 @@ def check_question(tab, asked):
 def test_quiz(tab, address, page, number):
     visit(tab, address + page)
     file = ROOT / "data" / "quiz" / f"{number}.json"
-    for asked in json.loads(file.read_text(encoding="utf-8")):
+    asked_here = json.loads(file.read_text(encoding="utf-8"))
+    count = len(asked_here)
+    score = tab.locator(".QuizScore")
+    assert score.inner_text() == f"0 of {count} answered."
+    for asked in asked_here:
         check_question(tab, asked)
+    assert score.inner_text() == f"You had {count} of {count} right at the first try."
 
 
 @pytest.mark.browser

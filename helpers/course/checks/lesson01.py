@@ -116,11 +116,11 @@ def check_gradient_checker(numerical_gradient):
 
 
 @exercise("01-largest-rate", "the largest safe learning rate")
-def check_largest_rate(rate):
+def check_largest_rate(largest_rate):
     steep = 5032.57964759  # curvature across the valley
     flat = 0.592768  # and along its floor
     try:
-        rate = float(rate)
+        rate = float(largest_rate)
     except (TypeError, ValueError):
         raise Hint("One number is asked for, for instance 1e-4.") from None
     if near(rate * steep, 1.0, 0.02):

@@ -70,7 +70,7 @@ def _corrected_twice(values, beta):
     return averages
 
 
-@exercise("06-smooth", "smoothing with bias correction")
+@exercise("06-smooth", "smoothing with bias correction", "values, beta")
 def check_smooth(smoothed):
     compare(
         smoothed,
@@ -115,9 +115,9 @@ def finder_curve() -> tuple:  # rates and smoothed losses, lists of 100
 
 
 @exercise("06-read-finder", "read a finder plot")
-def check_read_finder(rate):
+def check_read_finder(first_try):
     try:
-        rate = float(rate)
+        rate = float(first_try)
     except (TypeError, ValueError):
         raise Hint("One number is asked for, for instance 1e-4.") from None
     rates, losses = finder_curve()

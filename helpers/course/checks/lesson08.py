@@ -118,8 +118,6 @@ _NO_OVERFITTING = {
 def check_curves(verdict):
     if not isinstance(verdict, dict) or set(verdict) != set(_CURVES):
         raise Hint(f"Give a letter for each of: {', '.join(_CURVES)}.")
-    if any(letter in (None, ...) for letter in verdict.values()):
-        raise Hint("One of the four has no letter yet.")
     verdict = {name: str(letter).strip().upper() for name, letter in verdict.items()}
     if any(letter not in list("ABCD") for letter in verdict.values()):
         raise Hint("Each is one letter from A to D, such as 'D'.")

@@ -275,7 +275,7 @@ def _predictions(model, user, film):
             raise
         raise Hint(_UNSUMMED if clash[3] == "1" else _OVER_BATCH) from None
     if result is ... or result is None:
-        raise NotYet("The tables are there; forward returns nothing yet.")
+        raise NotYet("The tables are there. `forward` returns nothing yet.")
     if not torch.is_tensor(result):
         raise Hint(
             "forward should return a tensor with a rating for each pair; "
@@ -320,7 +320,12 @@ def _check_shape(result, products, bias):
         )
 
 
-@exercise("09-dot-product", "the dot product model with biases")
+@exercise(
+    "09-dot-product",
+    "the dot product model with biases",
+    "users, films, factors",
+    forward="user, film",
+)
 def check_dot_product(DotProduct):
     torch.manual_seed(0)
     model = _new_model(DotProduct, users=7, films=5, factors=4)
@@ -329,7 +334,10 @@ def check_dot_product(DotProduct):
     tables = sorted(model.parameters(), key=lambda p: p.numel())
     if not tables:
         if any(model(user, film) is nothing for nothing in (..., None)):
-            raise NotYet("Your module has no tables, and its forward returns nothing yet.")
+            raise NotYet(
+                "Write your answer in the cell above: tables in `__init__`, predictions in "
+                "`forward`. Then run the cell again."
+            )
         raise Hint(
             "The module has no parameters so far. Tables belong into nn.Embedding or nn.Parameter; "
             "a plain tensor is not found by model.parameters()."

@@ -85,7 +85,7 @@ def _equal_steps(first, last, n):
     return [first + (last - first) * k / (n - 1) for k in range(n)]
 
 
-@exercise("13-rates", "the rates of a slice")
+@exercise("13-rates", "the rates of a slice", "first, last, n")
 def check_rates(slice_rates):
     compare(
         slice_rates,

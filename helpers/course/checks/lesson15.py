@@ -5,7 +5,7 @@ import torch
 from helpers.course.exercises import Hint, exercise, near
 
 
-@exercise("15-devices", "the mean gradient of unequal devices")
+@exercise("15-devices", "the mean gradient of unequal devices", "gradients, rows")
 def check_devices(mean_over_devices):
     generator = torch.Generator().manual_seed(15)
     rows = [48, 12, 4]
@@ -63,7 +63,7 @@ def check_devices(mean_over_devices):
         )
 
 
-@exercise("15-scaler", "the step of a loss scaler")
+@exercise("15-scaler", "the step of a loss scaler", "weights, gradients, scale, lr")
 def check_scaler(scaled_step):
     start = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float32)
     # the last is so small that float16 holds it only when it is multiplied by the scale
@@ -155,7 +155,7 @@ def check_scaler(scaled_step):
             )
 
 
-@exercise("15-shares", "who gets how many rows")
+@exercise("15-shares", "who gets how many rows", "n, bs, parts, devices")
 def check_shares(shared_out):
     def ask(*arguments):
         answer = shared_out(*arguments)

@@ -248,7 +248,7 @@ def _check_refusal(in_order, what, sample, answers, name):
     )
 
 
-@exercise("16-submission", "a submission without gaps")
+@exercise("16-submission", "a submission without gaps", "sample, answers")
 def check_submission(in_order):
     sample, answers = _check_order(in_order)
     fewer = {name: label for name, label in answers.items() if name != "200001.jpg"}

@@ -466,7 +466,7 @@ def _columns(trained_columns, loss):
         raise Hint(f"A list of column numbers is asked for; you returned {result!r}.") from None
 
 
-@exercise("17-columns", "which columns a loss trains")
+@exercise("17-columns", "which columns a loss trains", "loss, width")
 def check_columns(trained_columns):
     everything = list(range(7))
     for loss, right, name in _LOSSES:
