@@ -116,6 +116,19 @@ def remember(
     return True
 
 
+# The lessons
+
+
+NOTEBOOKS = Path(helpers.__file__).resolve().parent.parent / "nbs"
+
+
+def lesson_file(
+    lesson: str,  # its number: '02'
+) -> Path | None:  # None where the notebook did not come along
+    "The notebook of a lesson."
+    return next(iter(sorted(NOTEBOOKS.glob(f"{lesson}_*.ipynb"))), None)
+
+
 # The front page
 
 
@@ -138,7 +151,7 @@ class FrontPage:
         self,
         folder: Path = None,  # with the lessons; that of the course by default
     ):
-        self.folder = Path(folder or Path(helpers.__file__).resolve().parent.parent / "nbs")
+        self.folder = Path(folder or NOTEBOOKS)
 
     def rows(self) -> list:  # tuples: file, title, subtitle, minutes, names of its exercises
         "What the numbered lessons say of themselves."

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from shared import LESSONS, ROOT, hold
 
-from helpers.course.front import FrontPage, progress_file, read_progress, remember
+from helpers.course.front import FrontPage, lesson_file, progress_file, read_progress, remember
 
 
 def shown():
@@ -31,6 +31,12 @@ def test_every_lesson_has_a_row(learner):
         assert f"]({path.name})" in row
         assert "<br>" in row
     assert shown().startswith("Begin with [lesson 01, ")
+
+
+def test_a_lesson_is_found_by_its_number():
+    for path in LESSONS:
+        assert lesson_file(path.name[:2]) == path
+    assert lesson_file("99") is None
 
 
 def test_exercises_are_those_that_can_be_checked(learner):
