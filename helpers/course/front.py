@@ -170,7 +170,7 @@ def lessons(
 ) -> list:  # of `Lesson`, in order
     "The numbered notebooks of a folder that look like lessons."
     paths = sorted(Path(folder or NOTEBOOKS).glob("[0-9][0-9]_*.ipynb"))
-    found = [_lesson(path, path.stat().st_mtime_ns) for path in paths]
+    found = [_lesson(path, path.stat().st_mtime_ns) for path in paths if path.is_file()]
     return [lesson for lesson in found if lesson]
 
 
@@ -187,7 +187,7 @@ STYLE = (
     cards.STYLE
     + """<style>
 .jp-CodeCell:has(.course-front) .jp-Cell-inputWrapper { display: none; }
-.course.course-front { container-type: inline-size; padding: 2px; }
+.course.course-front { padding: 2px; background: none; }
 .course.course-front :is(p, ul, li, img) { margin: 0; padding: 0; }
 .course.course-front .course-go {
   display: inline-block; padding: .6rem 1.1rem; border-radius: 6px; font-size: 1.1rem;
@@ -306,7 +306,7 @@ class FrontPage:
             verb = "Go on with" if done else "Begin with"
             go = (
                 f'<p><a class="course-go" href="{quote(lesson.path.name)}" '
-                f'data-course-like="{lesson.number}">'
+                f'data-tile="{lesson.number}">'
                 f"{verb} lesson {lesson.number}, {_inline(lesson.title)}</a></p>"
             )
         warning = cards.card("wrong", "Your progress is not shown", text=problem) if problem else ""

@@ -1,5 +1,6 @@
 "What `make lab` adds to JupyterLab: pages that stay clean, and a front page that moves with you."
 
+import html
 import json
 import re
 import sys
@@ -25,9 +26,9 @@ LANGUAGE = {
     "file_extension": ".py",
 }
 
-# When the learner comes back to the front page, what has changed there is asked for and put in its
-# place. Nothing of the notebook is touched: it stays clean. Links are taken over from the tiles,
-# whose links JupyterLab has made its own.
+# When the learner comes back to the front page, it is asked for again, and what has changed is put
+# in its place. The notebook is not touched: it stays clean. JupyterLab opens a link in a tab only
+# where it made the link itself; so a new one presses that of the lesson's tile.
 REFRESH = """<script>
 (() => {
   const data = document.getElementById("jupyter-config-data");
@@ -41,9 +42,13 @@ REFRESH = """<script>
       const part = given.cloneNode(true);
       const old = front.querySelector(`[data-course="${part.dataset.course}"]`);
       if (!old || old.textContent === part.textContent) continue;
-      for (const link of part.querySelectorAll("[data-course-like]")) {
-        const tile = front.querySelector(`a[data-course="${link.dataset.courseLike}"]`);
-        for (const { name, value } of tile?.attributes ?? []) link.setAttribute(name, value);
+      for (const link of part.querySelectorAll("[data-tile]")) {
+        const tile = front.querySelector(`a[data-course="${link.dataset.tile}"]`);
+        link.href = tile.href;
+        link.addEventListener("click", (event) => {
+          event.preventDefault();
+          tile.click();
+        });
       }
       old.replaceChildren(...part.childNodes);
     }
@@ -72,6 +77,41 @@ REFRESH = """<script>
 </script>"""
 
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+NOTE = "Run this cell for its controls."
+
+
+def _last_picture(model, models, alt):
+    "What a live figure showed last, as HTML; '' for widgets without a picture."
+    state = models.get(model, {}).get("state", {})
+    if "course-live" in state.get("_dom_classes", []):
+        for buffer in models[model].get("buffers", []):
+            return f'<img src="data:image/png;base64,{buffer["data"]}" alt="{html.escape(alt)}">'
+        return state.get("value", "")
+    for child in state.get("children", []):
+        picture = _last_picture(child.removeprefix("IPY_MODEL_"), models, alt)
+        if picture:
+            return picture
+    return ""
+
+
+def still(
+    notebook: dict,  # changed
+):
+    "Replace widgets, dead without a kernel, by what they showed last and a word on how to go on."
+    models = notebook["metadata"].pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            view = output.get("data", {}).pop(WIDGET_VIEW, None)
+            if view:
+                alt = cell["metadata"].get("alt", "")
+                picture = _last_picture(view["model_id"], models, alt)
+                if picture:
+                    output["data"]["text/html"] = f"{picture}<p>{NOTE}</p>"
+                output["data"]["text/plain"] = NOTE
+
+
 def course_pages() -> set:  # paths, below the folder of the notebooks
     "The notebooks that belong to the course: those that its list of pages names."
     try:
@@ -84,7 +124,9 @@ def course_pages() -> set:  # paths, below the folder of the notebooks
 class CourseContents(AsyncLargeFileManager):
     """JupyterLab's usual keeper of files, and what it does for the course's own pages.
 
-    They are trusted and complete, and the front page is filled in when it is opened."""
+    They are trusted and complete, so that a page that is only read stays clean: JupyterLab has
+    nothing to add. Widgets, whose loading makes a page dirty, wait for their kernel. The front page
+    is filled in when it is opened."""
 
     def _page(self, path):
         "The name of a page of the course below the folder of the notebooks; '' for other files."
@@ -129,11 +171,20 @@ class CourseContents(AsyncLargeFileManager):
                 count = cell["execution_count"]
                 cell["outputs"] = [new_output("execute_result", data, execution_count=count)]
 
+    async def _has_kernel(self, path):
+        "Whether a kernel runs for a notebook, so that its widgets live."
+        if self.parent is None:
+            return False
+        sessions = await self.parent.session_manager.list_sessions()
+        return path.strip("/") in [session["path"] for session in sessions]
+
     async def get(self, path, *args, **kwargs):
         model = await super().get(path, *args, **kwargs)
         page = self._page(path)
         if page and model["type"] == "notebook" and model["content"]:
             self._complete(model["content"])
+            if not await self._has_kernel(path):
+                still(model["content"])
             if page == "index.ipynb":
                 try:
                     self._fill_in(model["content"], path)
