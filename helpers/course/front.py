@@ -200,7 +200,7 @@ STYLE = (
 .course.course-front .course-whole { max-width: 46rem; margin: .9rem 0; }
 .course.course-front .course-tiles {
   display: grid; gap: .9rem; list-style: none;
-  grid-template-columns: repeat(auto-fill, minmax(max(15rem, 25% - .9rem), 1fr));
+  grid-template-columns: repeat(auto-fill, minmax(max(13rem, 25% - .9rem), 1fr));
 }
 .course.course-front .course-tiles > li {
   position: relative; display: flex; flex-direction: column; gap: .35rem; padding: .6rem;
@@ -229,6 +229,10 @@ def _inline(text):
     return cards.formatted(text).removeprefix("<p>").removesuffix("</p>")
 
 
+# The drawings have a ground of their own; the site gives a white one to pictures in the dark.
+NO_GROUND = "background: none; padding: 0"
+
+
 def _picture(lesson):
     "The drawing of a lesson, inside the page; nothing where it has none."
     try:
@@ -236,7 +240,8 @@ def _picture(lesson):
     except OSError:
         return ""
     address = quote(drawing.strip(), safe=" /:=,;()'")
-    return f'<img src="data:image/svg+xml,{address}" alt="" width="240" height="120">'
+    size = 'width="240" height="120"'
+    return f'<img src="data:image/svg+xml,{address}" alt="" {size} style="{NO_GROUND}">'
 
 
 def _times(lesson):

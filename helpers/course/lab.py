@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from nbformat.v4 import new_output
+from traitlets import Dict
 
 from helpers.course.front import NOTEBOOKS, FrontPage
 
@@ -35,7 +36,7 @@ REFRESH = """<script>
   if (!data || window.courseFront) return;
   window.courseFront = true;
   const address = JSON.parse(data.textContent).baseUrl + "api/contents/" + PATH;
-  let last = 0;
+  let soon;
 
   function replace(front, fresh) {
     for (const given of fresh.querySelectorAll("div[data-course]")) {
@@ -56,10 +57,10 @@ REFRESH = """<script>
 
   async function refresh() {
     const fronts = [...document.querySelectorAll(".course-front")];
+    fronts.forEach((front) => comesIntoView.observe(front));
     const shown = fronts.filter((front) => front.getClientRects().length);
-    if (!shown.length || document.hidden || Date.now() - last < 1000) return;
-    last = Date.now();
-    const answer = await fetch(address).catch(() => null);
+    if (!shown.length || document.hidden) return;
+    const answer = await fetch(address, { cache: "no-store" }).catch(() => null);
     if (!answer?.ok) return;
     for (const cell of (await answer.json()).content.cells) {
       for (const output of cell.outputs ?? []) {
@@ -70,9 +71,17 @@ REFRESH = """<script>
     }
   }
 
-  window.addEventListener("focus", refresh);
-  document.addEventListener("visibilitychange", refresh);
-  document.addEventListener("focusin", refresh);
+  // Once for several events, and when the tab that was chosen is there.
+  function later() {
+    clearTimeout(soon);
+    soon = setTimeout(refresh, 200);
+  }
+
+  const comesIntoView = new IntersectionObserver(later);
+  window.addEventListener("focus", later);
+  document.addEventListener("visibilitychange", later);
+  document.addEventListener("focusin", later);
+  later();
 })();
 </script>"""
 
@@ -171,19 +180,30 @@ class CourseContents(AsyncLargeFileManager):
                 count = cell["execution_count"]
                 cell["outputs"] = [new_output("execute_result", data, execution_count=count)]
 
+    _stills = Dict(help="When the files were changed whose widgets were found dead, by their path.")
+
     async def _has_kernel(self, path):
-        "Whether a kernel runs for a notebook, so that its widgets live."
+        "Whether a kernel runs for a notebook."
         if self.parent is None:
             return False
         sessions = await self.parent.session_manager.list_sessions()
         return path.strip("/") in [session["path"] for session in sessions]
+
+    async def _has_live_widgets(self, path, changed):
+        "Whether the widgets in a file may be those of a kernel: not if they have been dead before."
+        if self._stills.get(path) == changed:
+            return False
+        if await self._has_kernel(path):
+            return True
+        self._stills[path] = changed
+        return False
 
     async def get(self, path, *args, **kwargs):
         model = await super().get(path, *args, **kwargs)
         page = self._page(path)
         if page and model["type"] == "notebook" and model["content"]:
             self._complete(model["content"])
-            if not await self._has_kernel(path):
+            if not await self._has_live_widgets(path, model["last_modified"]):
                 still(model["content"])
             if page == "index.ipynb":
                 try:

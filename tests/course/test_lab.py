@@ -1,6 +1,7 @@
 "What JupyterLab gets of the course's files from `CourseContents`; in a browser: whole/."
 
 import asyncio
+import os
 import shutil
 
 import nbformat
@@ -157,15 +158,31 @@ def test_widgets_without_a_kernel_show_what_they_showed_last(course, model):
     assert lab.WIDGET_VIEW not in output["data"]
 
 
+def has_widget(contents, name):
+    notebook = asyncio.run(contents.get(name))["content"]
+    [[output]] = [cell["outputs"] for cell in notebook["cells"]]
+    assert (lab.WIDGET_VIEW in output["data"]) == ("widgets" in notebook["metadata"])
+    return lab.WIDGET_VIEW in output["data"]
+
+
 def test_widgets_live_where_a_kernel_runs(course, monkeypatch):
+    "Those that were there before it began are dead until the page is saved."
+    kernels = []
+
     async def has_kernel(contents, path):
-        return path == LESSONS[0].name
+        return path in kernels
 
     monkeypatch.setattr(lab.CourseContents, "_has_kernel", has_kernel)
-    notebook = opened(course, with_widget(course, "box"))
-    [[output]] = [cell["outputs"] for cell in notebook["cells"]]
-    assert lab.WIDGET_VIEW in output["data"]
-    assert "widgets" in notebook["metadata"]
+    contents = lab.CourseContents(root_dir=str(course))
+    name = with_widget(course, "box")
+    assert not has_widget(contents, name)
+    kernels.append(name)
+    assert not has_widget(contents, name)
+    later = (course / name).stat().st_mtime + 5
+    os.utime(course / name, (later, later))
+    assert has_widget(contents, name)
+    kernels.clear()
+    assert not has_widget(contents, name)
 
 
 # --- the front page
