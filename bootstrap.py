@@ -44,9 +44,16 @@ COMMANDS = {
     "bench": [f"python benchmarks/{name}" for name in BENCHMARKS],
     "export": ["nbdev-export", "nbdev-clean"],
 }
-# No question about news and no look for updates: the course works without a network.
-NEWS = {"fetchNews": "false", "checkForUpdates": False}
-JUPYTERLAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": NEWS}
+JUPYTERLAB_SETTINGS = {
+    # No question about news and no look for updates: the course works without a network.
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    # The names of the lessons need the room.
+    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False},
+    # No code is cut off at the right.
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
+    # Live figures show their last picture on the next day.
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+}
 # What pip may be configured for, and the variable that tells uv the same.
 UV = {
     "index-url": "UV_DEFAULT_INDEX",

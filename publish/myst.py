@@ -162,6 +162,7 @@ def documented(
 
 FACTS = {
     "minutes": "Minutes",
+    "runs": "Runs in",
     "prerequisites": "You need",
     "data": "Data",
     "hardware": "Hardware",

@@ -273,15 +273,35 @@ def course(tmp_path, monkeypatch):
 def test_second_run_does_nothing(course, capsys):
     course.prepare()
     overrides = course.venv / "share/jupyter/lab/settings/overrides.json"
-    settings = json.loads(overrides.read_text())
-    news = {"fetchNews": "false", "checkForUpdates": False}
-    assert settings == {"@jupyterlab/apputils-extension:notification": news}
+    assert json.loads(overrides.read_text()) == course.b.JUPYTERLAB_SETTINGS
     capsys.readouterr()
     (course.venv / "package" / "of_ones_own").touch()
     course.prepare()
     assert course.made == 1
     assert capsys.readouterr().out == ""
     assert (course.venv / "package" / "of_ones_own").exists()
+
+
+def schema(plugin):
+    "What JupyterLab, as it is installed here, knows of a plugin's settings."
+    package, name = plugin.split(":")
+    share = Path(sys.prefix, "share/jupyter")
+    for folder in (share / "lab/schemas", share / "labextensions" / package / "schemas"):
+        path = folder / package / f"{name}.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+    raise LookupError(plugin)
+
+
+@pytest.mark.parametrize("plugin", load_bootstrap().JUPYTERLAB_SETTINGS)
+def test_jupyterlab_knows_the_settings(plugin):
+    "A name that it does not know would do nothing."
+    import jsonschema
+
+    values = load_bootstrap().JUPYTERLAB_SETTINGS[plugin]
+    known = schema(plugin)
+    assert set(values) <= set(known["properties"])
+    jsonschema.validate(values, known)
 
 
 @pytest.mark.parametrize("step", ["clear", "venv", "install", "settings"])

@@ -59,6 +59,7 @@ def test_says_what_it_needs(path):
     first = read(path).cells[0].source
     for key in ("minutes", "prerequisites", "data", "hardware"):
         assert re.search(rf"^- {key}: \S", first, re.MULTILINE), f"no {key} in the front matter"
+    assert re.search(r"^- runs: about \d+ (second|minute)s?$", first, re.MULTILINE)
 
 
 @each_lesson

@@ -39,12 +39,11 @@ def lab_command(course, own):
         f"--IdentityProvider.token={secrets.token_hex(16)}",
         "--allow-root",
     ]
-    if not Path(sys.prefix, "share/jupyter/lab/settings/overrides.json").exists():
-        # An environment that bootstrap.py did not make.
-        settings = json.dumps(bootstrap.JUPYTERLAB_SETTINGS)
-        (own / "settings").mkdir(parents=True)
-        (own / "settings" / "overrides.json").write_text(settings, encoding="utf-8")
-        words.append(f"--LabApp.app_settings_dir={own / 'settings'}")
+    # Those of this version, whatever the environment was made with.
+    settings = json.dumps(bootstrap.JUPYTERLAB_SETTINGS)
+    (own / "settings").mkdir(parents=True)
+    (own / "settings" / "overrides.json").write_text(settings, encoding="utf-8")
+    words.append(f"--LabApp.app_settings_dir={own / 'settings'}")
     [[_, *command]] = bootstrap.command_lines("lab", words)
     return command
 
