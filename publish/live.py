@@ -170,7 +170,7 @@ def recorded(
     "Run what a lesson's live figure needs; `RuntimeError` names the cell that failed."
     figures = []
 
-    def live(draw, cols=1, width=6.5, height=4.2, **controls):
+    def live(draw, cols=1, width=6.5, height=4.2, play="", idle=None, page=None, **controls):
         figures.append(Figure(draw, dict(cols=cols, width=width, height=height), controls))
 
     names = {"__name__": "lesson"}
