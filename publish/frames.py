@@ -361,9 +361,6 @@ def draw_and_keep(
 
 # --- in nbdev
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
-
 class frames_proc(Processor):
     "Put a player of stored frames in place of the live figures of GRID."
 
@@ -379,15 +376,6 @@ class frames_proc(Processor):
         self.count += 1
         output = dict(output_type="display_data", metadata={}, data=data)
         cell.outputs = [nbformat.from_dict(output)]
-
-    def end(self):
-        "Without a widget that is shown, the page needs no state of widgets."
-        for cell in self.nb.cells:
-            for output in cell.get("outputs", []):
-                if WIDGET in output.get("data", {}):
-                    return
-        if self.frames:
-            self.nb.metadata.pop("widgets", None)
 
 
 if __name__ == "__main__":

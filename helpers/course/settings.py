@@ -203,18 +203,44 @@ def interactive() -> bool:
     return hasattr(shell, "kernel") or sys.stderr.isatty()
 
 
-def _show_widget(bar):
-    "Display the widget of a bar; a handle with which it can be replaced."
-    from IPython.display import display
+class _Place:
+    "Where a cell shows its progress bars: one output, emptied when the cell ends."
 
-    view = {
-        "version_major": 2,
-        "version_minor": 0,
-        "model_id": bar.container.model_id,
-    }
-    bundle = {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
-    # a bundle, since a widget of ipywidgets 7 would drop the id
-    return display(bundle, raw=True, display_id=True)
+    current = None  # of the cell that is running
+
+    def __init__(self):
+        import ipywidgets
+        from IPython import get_ipython
+        from IPython.display import display
+
+        self.box = ipywidgets.VBox()
+        view = {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": self.box.model_id,
+        }
+        bundle = {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
+        # a bundle, since a widget of ipywidgets 7 would drop the id
+        self.handle = display(bundle, raw=True, display_id=True)
+        self.events = get_ipython().events
+        self.events.register("post_run_cell", self.clear)
+
+    def clear(self, result=None):
+        "Leave nothing of the bars; IPython hands over the cell's result."
+        self.events.unregister("post_run_cell", self.clear)
+        _Place.current = None
+        self.handle.update({"text/html": "", "text/plain": ""}, raw=True)
+        self.box.close()
+
+    def add(self, bar):
+        self.box.children = [*self.box.children, bar.container]
+
+    def remove(self, bar):
+        rest = [child for child in self.box.children if child is not bar.container]
+        self.box.children = rest
+        bar.close()
+        for part in [*bar.container.children, bar.container]:
+            part.close()
 
 
 @contextmanager
@@ -230,13 +256,16 @@ def progress_bar(
     widget = watched and issubclass(tqdm, tqdm_notebook)
     if widget:
         options["display"] = False
+        if _Place.current is None:
+            _Place.current = _Place()
+    place = _Place.current if widget else None
     bar = tqdm(total=total, disable=not watched, leave=False, **options)
-    handle = _show_widget(bar) if widget else None
+    if place:
+        place.add(bar)
     try:
         yield bar
     finally:
-        bar.close()
-        if handle:
-            from IPython.display import HTML
-
-            handle.update(HTML(""))
+        if place:
+            place.remove(bar)
+        else:
+            bar.close()

@@ -1,11 +1,13 @@
 "The learner's switches: what is accepted, what is refused and in which words."
 
 import io
+import os
 import sys
 import tempfile
 from configparser import ConfigParser
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from shared import ROOT, hold
@@ -17,7 +19,6 @@ from helpers.course.settings import (
     SettingsError,
     best_device,
     interactive,
-    progress_bar,
     settings,
 )
 
@@ -290,38 +291,53 @@ def test_nobody_watches_a_pipe(monkeypatch):
     assert not interactive()
 
 
-class Shown:
-    "What `display` was given, and what was put in its place later."
-
-    def __init__(self, *objects, **options):
-        self.objects, self.options, self.later = objects, options, []
-
-    def update(self, content):
-        self.later.append(content.data)
-
-
-def test_bar_of_a_notebook_leaves_nothing(monkeypatch):
-    "A widget of ipywidgets 7 drops the display_id; a bundle that names the widget keeps it."
-    import IPython.display
-    import tqdm.auto
-    from tqdm.notebook import tqdm_notebook
-
-    pytest.importorskip("ipywidgets")
-    shown = []
-    monkeypatch.setattr(tqdm.auto, "tqdm", tqdm_notebook)
-    monkeypatch.setattr(helpers.course.settings, "interactive", lambda: True)
-    monkeypatch.setattr(
-        IPython.display,
-        "display",
-        lambda *objects, **options: shown.append(Shown(*objects, **options)) or shown[-1],
-    )
-    with progress_bar(3) as bar:
+MANY = """
+from helpers.course.settings import progress_bar
+for _ in range(60):
+    with progress_bar(2) as bar:
         bar.update()
-        [place] = shown
-        assert place.options == {"raw": True, "display_id": True}
-        [bundle] = place.objects
-        assert (
-            bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == bar.container.model_id
-        )
-        assert bundle["text/plain"] == "" and place.later == []
-    assert place.later == [""] and len(shown) == 1
+        bar.update()
+"the result"
+"""
+NESTED = """
+with progress_bar(2, desc="outer"):
+    for _ in range(3):
+        with progress_bar(2, desc="inner"):
+            pass
+print("done")
+"""
+FAILED = """
+with progress_bar(2) as bar:
+    1 / 0
+"""
+LEFT = """
+from ipywidgets.widgets import widget
+instances = getattr(widget, "_instances", None)
+if instances is None:  # ipywidgets 7
+    instances = widget.Widget.widgets
+kinds = {type(each).__name__ for each in instances.values()}
+kinds & {"HBox", "VBox", "HTML", "FloatProgress", "TqdmHBox"}
+"""
+
+
+def run_cells(*sources):
+    "Run cells in a real kernel where somebody watches; the cells' outputs."
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipywidgets")
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    client = nbclient.NotebookClient(notebook, kernel_name="python3", allow_errors=True)
+    client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return [cell.outputs for cell in notebook.cells]
+
+
+def test_bars_of_a_cell_share_one_output():
+    "JupyterLab hides what comes after fifty outputs. Nothing of a bar stays, nor after an error."
+    many, nested, failed, left = run_cells(MANY, NESTED, FAILED, LEFT)
+    nothing = {"text/html": "", "text/plain": ""}
+    for outputs in (many, nested, failed):
+        assert len(outputs) == 2 and outputs[0]["data"] == nothing
+    assert many[1]["data"]["text/plain"] == "'the result'"
+    assert nested[1]["text"] == "done\n"
+    assert failed[1]["ename"] == "ZeroDivisionError"
+    assert left[0]["data"]["text/plain"] == "set()", "widgets that nobody sees fill the notebook"

@@ -10,10 +10,10 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from shared import NBS, RACE, SOFTMAX, code_cells, pixels, read, stem
+from shared import LESSONS, NBS, RACE, SOFTMAX, code_cells, pixels, read, stem
 
 from publish import frames
-from publish.live import names_of, needed, recorded
+from publish.live import has_live, names_of, needed, recorded
 
 LIVE = [NBS / f"{name}.ipynb" for name in frames.GRID]
 
@@ -61,16 +61,12 @@ def test_start_is_what_live_draws(path, monkeypatch):
     names = {}
     for statement in before:
         exec(statement.source, names)
-    widget = eval(call.source, names)
-    controls, image = widget.children
+    figure = eval(call.source, names)
     drawn = []
     monkeypatch.setitem(frames.GRID, path.stem, ("", at_the_start(path)))
     monkeypatch.setattr(frames, "packed", lambda png: drawn.append(png) or "")
     assert len(frames.draw_all(path)["frames"]) == len(drawn) == 1
-    assert np.array_equal(pixels(drawn[0]), pixels(image.value))
-    start = {control.description: control.value for control in controls.children}
-    recorded_controls = recorded(path).controls.values()
-    assert start == {control.description: control.value for control in recorded_controls}
+    assert np.array_equal(pixels(drawn[0]), pixels(figure.picture))
 
 
 def test_few_frames(monkeypatch):
@@ -165,6 +161,19 @@ def test_digest_follows_positions(monkeypatch):
 
 
 # --- in nbdev
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=stem)
+def test_a_picture_is_stored_without_a_widget(path):
+    "A widget is dead without its kernel; the picture is there, and has an alternative text."
+    notebook = read(path)
+    assert "widgets" not in notebook.metadata
+    for cell in code_cells(notebook):
+        if has_live(cell.source):
+            [output] = cell.outputs
+            assert set(output["data"]) == {"image/png", "text/plain"}
+            assert output["data"]["text/plain"] == "Run this cell to move the controls."
+            assert len(cell.metadata["alt"]) > 60
 
 
 def test_nbdev_calls_it():
