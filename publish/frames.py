@@ -201,7 +201,7 @@ def draw_pictures(
             png, titles = draw_frame(figure, values)
         except Exception as error:
             raise RuntimeError(
-                f"No frames for {path.stem}: its live figure could not draw {values}: "
+                f"No frames for {path.stem}: cell {figure.cell} could not draw {values}: "
                 f"{type(error).__name__}: {error}"
             ) from error
         frames.append((numbers.setdefault(png, len(numbers)), titles))
@@ -360,6 +360,7 @@ def draw_and_keep(
 
 
 # --- in nbdev
+
 
 class frames_proc(Processor):
     "Put a player of stored frames in place of the live figures of GRID."

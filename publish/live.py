@@ -164,6 +164,7 @@ def needed(
 class Figure:
     "What a call of `live` was given."
 
+    cell: str  # id of the cell that shows it
     draw: callable
     size: dict  # cols, width and height
     controls: dict  # name to ipywidget
@@ -180,7 +181,8 @@ def recorded(
     figures = []
 
     def live(draw, cols=1, width=6.5, height=4.2, play="", idle=None, page=None, **controls):
-        figures.append(Figure(draw, dict(cols=cols, width=width, height=height), controls))
+        size = dict(cols=cols, width=width, height=height)
+        figures.append(Figure(statement.cell, draw, size, controls))
 
     names = {"__name__": "lesson"}
     for statement in needed(path):

@@ -41,8 +41,8 @@ def test_only_what_is_needed_runs(path):
 
 def at_the_start(path):
     "The positions of a lesson's controls, but of each only the one where it starts."
-    figure = recorded(path)
-    _, chosen = frames.GRID[path.stem]
+    [figure] = recorded(path)
+    [(_, chosen)] = frames.GRID[path.stem]
     only = {}
     for name, values in chosen.items():
         value = figure.controls[name].value
@@ -63,17 +63,18 @@ def test_start_is_what_live_draws(path, monkeypatch):
         exec(statement.source, names)
     figure = eval(call.source, names)
     drawn = []
-    monkeypatch.setitem(frames.GRID, path.stem, ("", at_the_start(path)))
+    monkeypatch.setitem(frames.GRID, path.stem, [("", at_the_start(path))])
     monkeypatch.setattr(frames, "packed", lambda png: drawn.append(png) or "")
-    assert len(frames.draw_all(path)["frames"]) == len(drawn) == 1
+    [only] = frames.draw_all(path)
+    assert len(only["frames"]) == len(drawn) == 1
     assert np.array_equal(pixels(drawn[0]), pixels(figure.picture))
 
 
 def test_few_frames(monkeypatch):
     "One for each combination; equal pictures are kept once: Adagrad has no momentum."
     chosen = {"kind": ["Adagrad", "Adam"], "lr": [1], "beta": [0, 0.9]}
-    monkeypatch.setitem(frames.GRID, RACE.stem, ("", chosen))
-    drawn = frames.draw_all(RACE)
+    monkeypatch.setitem(frames.GRID, RACE.stem, [("", chosen)])
+    [drawn] = frames.draw_all(RACE)
     assert [number for number, _ in drawn["frames"]] == [0, 0, 1, 2]
     for data in drawn["pictures"]:
         picture = Image.open(io.BytesIO(base64.b64decode(data)))
@@ -91,7 +92,7 @@ def test_titles_that_never_change_say_nothing():
 
 def test_a_data_set_stops_the_build():
     words = (
-        r"11_recommendations \(cell \w+\) needs the data set movielens "
+        r"11_recommendations \(the last in cell \w+\) need the data set movielens "
         r"\(imported in cell \w+\)"
     )
     with pytest.raises(RuntimeError, match=words):
@@ -130,9 +131,26 @@ def test_a_failure_while_drawing_names_the_cell(tmp_path):
     ],
 )
 def test_positions_that_cannot_be_are_refused(chosen, words, monkeypatch):
-    monkeypatch.setitem(frames.GRID, SOFTMAX.stem, ("", chosen))
+    monkeypatch.setitem(frames.GRID, SOFTMAX.stem, [("", chosen)])
     with pytest.raises(RuntimeError, match=words):
         frames.draw_all(SOFTMAX)
+
+
+def test_each_live_figure_has_its_frames(monkeypatch):
+    monkeypatch.setitem(frames.GRID, SOFTMAX.stem, [("", {}), ("", {})])
+    with pytest.raises(RuntimeError, match="has 1 live figures, and GRID .* has 2"):
+        frames.draw_all(SOFTMAX)
+
+
+def test_several_live_figures_keep_their_order():
+    "The reader's hands, the machine, the valley."
+    figures = recorded(NBS / "01_gradient_descent.ipynb")
+    assert [list(figure.controls) for figure in figures] == [
+        ["a", "b"],
+        ["step"],
+        ["lr", "batch", "epochs"],
+    ]
+    assert len({figure.cell for figure in figures}) == 3
 
 
 # --- the digest
@@ -156,7 +174,7 @@ def test_digest_follows_modules(monkeypatch):
 
 def test_digest_follows_positions(monkeypatch):
     before = frames.digest(SOFTMAX)
-    monkeypatch.setitem(frames.GRID, SOFTMAX.stem, ("", {}))
+    monkeypatch.setitem(frames.GRID, SOFTMAX.stem, [("", {})])
     assert frames.digest(SOFTMAX) != before
 
 

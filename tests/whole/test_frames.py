@@ -30,7 +30,7 @@ CAPTIONS = {
 @pytest.mark.parametrize("path", CAPTIONS, ids=stem)
 def test_frames(path):
     "As many as there are combinations, all of one size, light enough for a page."
-    stored = frames.stored(path)
+    [stored] = frames.stored(path)
     sizes = [len(control["labels"]) for control in stored["controls"]]
     assert len(stored["frames"]) == math.prod(sizes) >= 100
     numbers = {number for number, _ in stored["frames"]}
@@ -44,9 +44,9 @@ def test_frames(path):
 @pytest.mark.parametrize("path", CAPTIONS, ids=stem)
 def test_palette_changes_little(path):
     "The first frame, beside what the lesson's own function draws."
-    stored = frames.stored(path)
+    [stored] = frames.stored(path)
     number, caption, _ = first_frame(stored)
-    figure = recorded(path)
+    [figure] = recorded(path)
     drawn = pixels(frame(figure.draw, figure.start(), **figure.size))
     kept = pixels(base64.b64decode(stored["pictures"][number]))
     assert np.abs(kept - drawn).mean() < 2
@@ -55,7 +55,7 @@ def test_palette_changes_little(path):
 
 def test_equal_pictures_are_kept_once():
     "Adagrad has no momentum, so its rows of frames are the same for each."
-    stored = frames.stored(RACE)
+    [stored] = frames.stored(RACE)
     optimizers, rates, momenta = [control["labels"] for control in stored["controls"]]
     numbers = np.array([number for number, _ in stored["frames"]])
     numbers = numbers.reshape(len(optimizers), len(rates), len(momenta))
@@ -87,7 +87,7 @@ def test_player_takes_the_place_of_the_picture():
     for old, new in zip(before.cells, after.cells):
         if old.cell_type == "code" and has_live(old.source):
             [output] = new.outputs
-            assert output["data"]["text/html"] == player(frames.stored(SOFTMAX))
+            assert output["data"]["text/html"] == player(frames.stored(SOFTMAX)[0])
         else:
             assert outputs(old) == outputs(new)
 
@@ -117,7 +117,7 @@ PAGE = """<!doctype html>
 def file(tmp_path_factory):
     "A page with two players."
     path = tmp_path_factory.mktemp("page") / "two.html"
-    players = "".join(player(frames.stored(lesson)) for lesson in (RACE, SOFTMAX))
+    players = "".join(player(frames.stored(lesson)[0]) for lesson in (RACE, SOFTMAX))
     path.write_text(PAGE.format(players=players), encoding="utf-8")
     return path
 
@@ -232,7 +232,7 @@ SHOW_ALL = """box => {
 @pytest.mark.parametrize(("number", "lesson"), [(0, RACE), (1, SOFTMAX)], ids=["race", "softmax"])
 def test_every_frame_is_shown(page, number, lesson):
     "Each control has a label, and each position shows the frame that was drawn for it."
-    stored = frames.stored(lesson)
+    [stored] = frames.stored(lesson)
     box = page.locator(".course-frames").nth(number)
     for control in stored["controls"]:
         field = box.get_by_role(ROLES[control["kind"]], name=control["label"], exact=True)
