@@ -44,6 +44,11 @@ html[theme="dark"] .course, body.quarto-dark .course, body.vscode-dark .course {
 .course-bar > span:first-child > span {
   display: block; height: 100%; background: var(--course-solved);
 }
+/* A widget that is not drawn: in a page of nbconvert's without a network. */
+.jp-OutputArea-output.jupyter-widgets:not(:has(> :not(script))) { font-size: 0; }
+.jp-OutputArea-output.jupyter-widgets:not(:has(> :not(script)))::before {
+  content: "Run this cell for its controls."; font-size: 14px;
+}
 </style>"""
 
 SIGNS = {"solved": "✓", "wrong": "✗", "open": "○"}  # beside the word, for those who see no colour
