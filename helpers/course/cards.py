@@ -50,6 +50,11 @@ DARK {
 .course-bar {
   display: flex; align-items: center; gap: .6rem; color: var(--course-muted); margin: .3rem 0;
 }
+/* A widget that is not drawn: in a page of nbconvert's without a network. */
+.jp-OutputArea-output.jupyter-widgets:not(:has(> :not(script))) { font-size: 0; }
+.jp-OutputArea-output.jupyter-widgets:not(:has(> :not(script)))::before {
+  content: "Run this cell for its controls."; font-size: 14px;
+}
 .course-bar > span:first-child {
   flex: 0 1 12rem; height: .55rem; border: 1px solid var(--course-muted); border-radius: 999px;
   overflow: hidden; background: var(--course-ground);

@@ -202,7 +202,11 @@ def test_stored_cards_carry_what_the_site_needs():
     assert stored == ("data-guess", dict(question=question, choices=["x", "y"], unit=""))
     [stored] = Data(answer.outputs[0].data["text/html"]).found
     assert stored == ("data-reveal", dict(question=question, truth="y", shown="y"))
-    assert gone.outputs[0].text == "False\n"
+    printed, _, answer = gone.outputs
+    assert printed.text == "False\n"
+    # not the number nan, which JSON does not know
+    [stored] = Data(answer.data["text/html"]).found
+    assert stored == ("data-reveal", dict(question="n", truth="nan", shown="nan"))
 
 
 def test_single_files_carry_it():
