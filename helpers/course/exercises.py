@@ -417,11 +417,12 @@ def _unanswered(answer):
     if not isinstance(answer, (dict, list, tuple)) or not answer:
         return ""
     items = answer.items() if isinstance(answer, dict) else enumerate(answer, start=1)
-    empty = [str(name) for name, value in items if value is ...]
+    empty = [f"`{name}`" for name, value in items if value is ...]
     if len(empty) == len(answer):
         return f"None of the {len(empty)} has an answer yet. {write}"
     if empty:
-        return f"{len(empty)} of {len(answer)} parts are still `...`: {', '.join(empty)}."
+        is_are = "is" if len(empty) == 1 else "are"
+        return f"{len(empty)} of {len(answer)} {is_are} still to be answered: {', '.join(empty)}."
     return ""
 
 

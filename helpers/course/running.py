@@ -51,7 +51,9 @@ def guarded(
     return outcome.get("error", OutOfTime())
 
 
-_STATE = [  # what an answer may change in the kernel: how it is read, and how it is written
+# What an answer may change in the kernel: how it is read, and how it is written. (Whether
+# gradients are recorded is a thread's own.)
+_STATE = [
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_rng_state, torch.set_rng_state),
@@ -71,7 +73,7 @@ def _leave():
 
 @contextmanager
 def kernel_as_it_was():
-    "Afterwards the kernel is as it was before. (Whether gradients are kept is a thread's own.)"
+    "Afterwards the kernel is as it was before."
     state = [*_STATE, _STATE_OF_GPU] if torch.cuda.is_initialized() else _STATE
     before = [(write, read()) for read, write in state]
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None

@@ -99,11 +99,11 @@ def test_part_of_an_answer():
     letters = {"both": "B", "none": ..., "only the first": "A", "only the second": ...}
     verdict = judge("05-suspects", letters)
     assert verdict.status == "not yet"
-    assert verdict.message == "2 of 4 parts are still `...`: none, only the second."
+    assert verdict.message == "2 of 4 are still to be answered: `none`, `only the second`."
     nothing = dict.fromkeys(letters, ...)
     assert judge("05-suspects", nothing).message.startswith("None of the 4 has an answer yet.")
     verdict = judge("01-update", lambda a, b, x, y, lr: (a, ...))
-    assert (verdict.status, "1 of 2 parts" in verdict.message) == ("not yet", True)
+    assert (verdict.status, "1 of 2 is still" in verdict.message) == ("not yet", True)
 
 
 # How an answer is handed over

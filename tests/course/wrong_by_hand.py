@@ -289,7 +289,7 @@ WRONG = {
         (adams("ABDC"), "exactly one learning rate"),
         (adams("BCAD"), "0.2, 0.36"),
         (adams("BADC"), "mixed up"),
-        (adams(["B", ..., "A", "C"]), "1 of 4 parts are still"),
+        (adams(["B", ..., "A", "C"]), "1 of 4 is still to be answered"),
         ("C", "letter for each"),
     ],
     "06-one-cycle": [
@@ -318,7 +318,7 @@ WRONG = {
         (curves("DACB"), "*above*"),
         (curves("DBAC"), "not allowed to fit"),
         (curves("DAAC"), "one of them"),
-        (curves(["D", ..., "B", "C"]), "1 of 4 parts are still"),
+        (curves(["D", ..., "B", "C"]), "1 of 4 is still to be answered"),
         ("D", "letter for each"),
         (curves(["panel D", "A", "B", "C"]), "one letter from A to D"),
     ],
