@@ -141,7 +141,7 @@ class Lesson:
     title: str
     subtitle: str  # the line beneath the title
     minutes: int  # of study
-    runs: str  # how long its cells run: 'about 10 seconds'; '' where it does not say
+    runs: str  # how long its cells run, about: '10 seconds'; '' where it does not say
     exercises: list  # their names, in order
 
     @property
@@ -160,7 +160,7 @@ def _lesson(path, changed):
         minutes = int(re.search(r"^- minutes: (\d+)", sources[0], re.M)[1])
     except Exception:  # whatever else a learner puts beside the lessons
         return None
-    runs = re.search(r"^- runs: (.+)", sources[0], re.M)
+    runs = re.search(r"^- runs: (?:about )?(.+)", sources[0], re.M)
     exercises = re.findall(r"""^check\(\s*["']([\w-]+)""", "\n".join(sources), re.M)
     return Lesson(path, title, subtitle, minutes, runs[1] if runs else "", exercises)
 
