@@ -321,6 +321,7 @@ def draw_and_keep(
 
 # --- in nbdev
 
+
 class frames_proc(Processor):
     "Put a player of stored frames in place of the live figures of GRID."
 
