@@ -1,5 +1,6 @@
 "Names beside points: all that have room are placed, none covers another or leaves the axes."
 
+import base64
 import html
 import itertools
 import re
@@ -12,7 +13,18 @@ import torch
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-from helpers.course.figures import Table, axes, image_grid, labelled_scatter, spread
+from helpers.course import figures
+from helpers.course.figures import (
+    Table,
+    axes,
+    contours,
+    frame,
+    hover_scatter,
+    image_grid,
+    labelled_scatter,
+    live,
+    spread,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +83,123 @@ def test_names_are_no_formulas():
     grid = image_grid(torch.zeros(1, 2, 2), titles=[r"$\frac$"], cols=1)
     for drawn in (ax, grid[0, 0]):
         drawn.figure.canvas.draw()
+
+
+def test_dark_is_a_high_loss():
+    "The map of colours falls evenly in lightness, which every eye sees."
+    ax = contours(lambda x, y: x**2 + y**2, (-3, 3), (-3, 3), {"path": [(2, 2), (1, 1)]})
+    colours = ax.collections[0].get_facecolor()[:, :3]
+    lightness = colours @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) < 0).all()
+    edge, path, _ = ax.lines
+    assert edge.get_color() == "white" and edge.get_linewidth() > path.get_linewidth()
+
+
+# Live figures
+
+NAMES = ("cat", '<b>&"', "dog")
+
+
+def power(ax, exponent, kind="power"):
+    ax.plot([1 / exponent, 2**exponent])
+
+
+def controls():
+    ipywidgets = pytest.importorskip("ipywidgets")
+    return {
+        "exponent": ipywidgets.IntSlider(1, 0, 5, description="exponent"),
+        "kind": ipywidgets.ToggleButtons(options=["power", "page"], description="kind"),
+    }
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    "Somebody sits before the notebook."
+    monkeypatch.setattr(figures, "interactive", lambda: True)
+
+
+def test_a_picture_alone_where_nobody_watches():
+    bundle = live(power, **controls())._repr_mimebundle_()
+    assert set(bundle) == {"image/png", "text/plain"}
+    assert base64.b64decode(bundle["image/png"]) == frame(power, {"exponent": 1})
+
+
+def test_the_picture_stands_behind_the_widget(watched):
+    "For readers without a kernel; first the picture, then a note, then the controls in line."
+    figure = live(power, **controls())
+    bundle = figure._repr_mimebundle_()
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == figure.box.model_id
+    assert base64.b64decode(bundle["image/png"]) == frame(power, {"exponent": 1})
+    image, _, moved = figure.box.children
+    assert image.value == figure.picture
+    assert len({control.layout.width for control in moved.children}) == 1
+    assert len({control.style.description_width for control in moved.children}) == 1
+
+
+def test_an_error_while_drawing_is_said(watched):
+    "And forgotten when the next picture has come."
+    given = controls()
+    image, note, _ = live(power, **given).box.children
+    given["exponent"].value = 0
+    assert "ZeroDivisionError: division by zero" in note.value
+    assert "course-stale" in image._dom_classes
+    given["exponent"].value = 3
+    assert image.value == frame(power, {"exponent": 3})
+    assert "ZeroDivisionError" not in note.value and "course-stale" not in image._dom_classes
+
+
+def test_controls_that_change_nothing_are_disabled(watched):
+    given = controls()
+    live(power, idle=lambda kind, **others: ["exponent"] if kind == "page" else [], **given)
+    assert not given["exponent"].disabled
+    given["kind"].value = "page"
+    assert given["exponent"].disabled and not given["kind"].disabled
+    given["kind"].value = "power"
+    assert not given["exponent"].disabled
+
+
+def test_a_slider_may_move_by_itself(watched):
+    given = controls()
+    *_, moved = live(power, play="exponent", **given).box.children
+    slider, play = moved.children[0].children
+    assert slider is given["exponent"] and type(play).__name__ == "Play"
+    assert (play.value, play.min, play.max) == (1, 0, 5), "it begins where the slider stands"
+
+
+def test_a_page_in_place_of_the_picture(watched):
+    given = controls()
+    figure = live(power, page=lambda exponent, kind: f"<p>{kind} {exponent}</p>", **given)
+    shown = figure.box.children[0]
+    assert shown.value == "<p>power 1</p>"
+    given["exponent"].value = 0  # `power` cannot draw it, but nobody asks it to
+    assert shown.value == "<p>power 0</p>"
+    assert figure.picture == frame(power, {"exponent": 1})
+
+
+def test_names_under_the_pointer():
+    "Whatever they hold, they are texts; a star and numbers mark points, with names beside."
+    page = hover_scatter(
+        [0, 1, 2],
+        [5, 5, 5],
+        NAMES,
+        ["animal", "odd", "animal"],
+        {"animal": "#111111", "odd": "#222222"},
+        marked=[1, 2],
+        title="<i>title</i>",
+    )
+    points = re.findall(r'<i class="(\w+)[^>]*data-t="([^"]*)"', page)
+    assert points == [(kind, html.escape(name)) for kind, name in zip(("c0", "c1", "c0"), NAMES)]
+    marks = re.findall(r'<b class="[^>]*data-t="([^"]*)">(.)</b>', page)
+    assert marks == [(html.escape(NAMES[1]), "★"), ("dog", "1")]
+    assert "★ &lt;b&gt;&amp;&quot;<br>1 dog" in page and "&lt;i&gt;title" in page
+    assert "script" not in page
+
+
+def test_a_map_of_a_thousand_is_light():
+    "About a hundred kilobytes go to the page each time a control is moved."
+    x, y = np.random.default_rng(0).normal(size=(2, 1000))
+    names = ["A title of usual length (1997), 3.5"] * 1000
+    assert len(hover_scatter(x, y, names, ["one"] * 1000, {"one": "#111111"})) < 110_000
 
 
 # Tables
