@@ -144,8 +144,6 @@ def test_every_term_is_there():
     assert re.findall(r"^### (.+)$", page, re.MULTILINE) == terms
     letters = sorted({term[0].upper() for term in terms})
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == letters
-        {term[0].upper() for term in terms}
-    )
     cells = {cell.id: cell.source for cell in PAGES["glossary"].cells}
     for entry in TERMS:
         term = entry["term"]
