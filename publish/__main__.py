@@ -12,7 +12,7 @@ def run(lesson=""):
 
 
 def refresh():
-    "write buttons, set-up cells and folded answers, Then and now and the glossary"
+    "write ways, buttons, words and folded answers, Then and now and the glossary"
     from publish.refresh import refresh
 
     print("changed:", ", ".join(refresh()) or "nothing")

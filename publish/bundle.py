@@ -26,6 +26,7 @@ from publish.lessons import (
     single_files,
     write_folder,
 )
+from publish.links import make_public
 from publish.options import name_pictures
 
 MOST = 900_000  # bytes of a single-file copy: Kaggle takes less than a megabyte
@@ -259,6 +260,7 @@ def bundle(
     set_up.source = folded(files, needed(sources))
     set_up.metadata = nbformat.from_dict(HIDDEN)
     name_pictures(notebook)
+    make_public(notebook, path)
     shrink(notebook)
     return notebook
 
@@ -345,12 +347,12 @@ ON_PAPER = re.compile(
 def clean(
     path: Path,  # of a lesson
 ):  # the notebook
-    "A lesson without outputs, solutions, quiz answers and the buttons."
+    "A lesson without outputs, solutions, quiz answers and the buttons; the ways stay."
     notebook = strip(nbformat.read(path, as_version=4))
     cells = []
     for cell in notebook.cells:
         if is_buttons(cell):
-            continue
+            cell.source = cell.source.partition("\n\n")[0]
         if cell.cell_type == "markdown":
             text = ANSWER.sub("", cell.source)
             cell.source = ON_PAPER.sub(r"\1:\2", text).strip()

@@ -145,23 +145,29 @@ BUNDLES = "bundles"  # the branch where the single-file copies are published: `p
 FIRST_BUTTON = "[Open in Colab]"
 
 
+def colab(
+    name: str,  # file name of the notebook
+) -> str:
+    "The address that opens a notebook's single-file copy in Colab."
+    owner = address().removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{name}"
+
+
 def buttons(
     name: str,  # file name of the notebook
 ) -> str:  # Markdown
     "Links that open a notebook's single-file copy in Colab or Kaggle, or download it."
     project = address()
-    owner = project.removeprefix("https://github.com/")
-    colab = f"https://colab.research.google.com/github/{owner}/blob/{BUNDLES}/{name}"
     kaggle = f"https://kaggle.com/kernels/welcome?src={project}/blob/{BUNDLES}/{name}"
     download = f"{project}/raw/{BUNDLES}/{name}"
-    return f"{FIRST_BUTTON}({colab}) | [Open in Kaggle]({kaggle}) | [Download]({download})"
+    return f"{FIRST_BUTTON}({colab(name)}) | [Open in Kaggle]({kaggle}) | [Download]({download})"
 
 
 def is_buttons(
     cell,  # of a notebook
 ) -> bool:
-    "True for the cell with the buttons."
-    return cell.source.startswith(FIRST_BUTTON)
+    "True for the cell with the ways to other lessons and the buttons."
+    return cell.cell_type == "markdown" and FIRST_BUTTON in cell.source
 
 
 # --- the set-up cell

@@ -220,8 +220,8 @@ def adapt(
                 cells.append(code(cell, links))
         elif cell.cell_type == "markdown":
             if is_buttons(cell):
-                opening = cell.source
-                continue
+                way, _, opening = cell.source.partition("\n\n")
+                cell.source = way
             if cell.source.startswith("<!-- WARNING"):
                 continue
             cell.source = translate(cell.source, links)

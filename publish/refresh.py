@@ -1,17 +1,21 @@
 """What is made from the lessons: *Then and now* and the glossary; and what is written into them.
 
 *Then and now* has every claim of the lectures with its verdict. The glossary links each term to
-the cell that builds it. Into the notebooks go buttons, set-up cell and folded answers of a quiz."""
+the cell that builds it. Into the notebooks go the ways to other lessons, buttons, the set-up cell,
+what the exercises need, the folded answers of a quiz and the words of the lesson."""
 
 import html
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_markdown_cell
 
 from helpers.course.quiz import quiz_text
 from publish import lessons as project
+from publish.exercises import lead_in
 from publish.lessons import ROOT, buttons, is_buttons, is_set_up, set_up, single_files
 
 # As the tables have them, as the page has them.
@@ -45,9 +49,9 @@ def without_code(
 
 def headings(
     notebook,  # a lesson
-) -> list:  # pairs of text and anchor, in order
+) -> list:  # triples: text, anchor, id of its cell; in order
     "The headings of a notebook; a text that comes again has -1, -2 at its anchor."
-    pairs = []
+    triples = []
     counts = Counter()
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
@@ -56,8 +60,8 @@ def headings(
             anchor = slug(text)
             number = counts[anchor]
             counts[anchor] += 1
-            pairs.append((text, f"{anchor}-{number}" if number else anchor))
-    return pairs
+            triples.append((text, f"{anchor}-{number}" if number else anchor, cell.id))
+    return triples
 
 
 def title(
@@ -65,6 +69,22 @@ def title(
 ) -> str:
     "The title of a notebook."
     return headings(notebook)[0][0]
+
+
+def short_title(
+    notebook,  # a lesson
+) -> str:  # '' where it has no short one
+    "The title of a notebook, or what stands before its colon."
+    short = title(notebook).partition(":")[0]
+    return short if len(short) <= 44 else ""
+
+
+def link_to(
+    page: str,  # file name of a notebook
+    cell: str,  # id of one of its cells
+) -> str:
+    "The address of a cell: see `publish.links`."
+    return f"{page}#cell-id={cell}"
 
 
 def lessons() -> dict:  # file name to notebook
@@ -113,24 +133,24 @@ def claims(
 
 def sections(
     notebook,  # a lesson
-) -> dict:  # heading to anchor; headings of exercises begin with 'Exercise: '
+) -> dict:  # heading to id of its cell; headings of exercises begin with 'Exercise: '
     "What a table of claims may name as the place that decided."
-    anchors = {}
+    cells = {}
     among = ""
-    for text, anchor in headings(notebook)[1:]:
-        anchors.setdefault(f"{among}{text}", anchor)
+    for text, _, cell in headings(notebook)[1:]:
+        cells.setdefault(f"{among}{text}", cell)
         if text == "Exercises":
             among = "Exercise: "
-    return anchors
+    return cells
 
 
-def _split(where, anchors):
+def _split(where, known):
     "The headings in a list with commas, [] if one is unknown; a heading may hold a comma too."
-    for heading in anchors:
+    for heading in known:
         if where == heading:
             return [heading]
         if where.startswith(f"{heading}, "):
-            others = _split(where.removeprefix(f"{heading}, "), anchors)
+            others = _split(where.removeprefix(f"{heading}, "), known)
             if others:
                 return [heading, *others]
     return []
@@ -144,11 +164,11 @@ def decided(
 ) -> str:  # links, as Markdown
     "Where a claim was decided; `ValueError` for a heading that does not exist."
     if where == "here":
-        return f"[the table's own cell]({page}#{cell})"
-    anchors = sections(notebook)
+        return f"[the table's own cell]({link_to(page, cell)})"
+    cells = sections(notebook)
     links = []
-    for heading in _split(where, anchors):
-        links.append(f"[{heading.removeprefix('Exercise: ')}]({page}#{anchors[heading]})")
+    for heading in _split(where, cells):
+        links.append(f"[{heading.removeprefix('Exercise: ')}]({link_to(page, cells[heading])})")
     if not links:
         raise ValueError(
             f"{title(notebook)}: the table of claims says {where!r}, and no section is called so. "
@@ -161,14 +181,10 @@ def decided(
 
 
 def page(
-    name: str,  # file name without ending
-    cells: list,  # Markdown texts
+    cells: dict,  # id to Markdown
 ):
     "A notebook of texts, the same whenever it is made from the same texts."
-    made = []
-    for n, text in enumerate(cells):
-        identity = f"{name.replace('_', '-')}-{n:02}"
-        made.append(dict(cell_type="markdown", id=identity, metadata={}, source=text))
+    made = [new_markdown_cell(text, id=identity) for identity, text in cells.items()]
     kernel = {"display_name": "python3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel}
     notebook = dict(nbformat=4, nbformat_minor=5, metadata=metadata, cells=made)
@@ -227,14 +243,15 @@ def _in_words(counts):
 
 def then_and_now_page():
     "The page *Then and now*."
-    parts = []
+    parts = {}
     total = Counter()
     table = [["lesson", *VERDICTS], ["---", *["--:"] * len(VERDICTS)]]
     for name, notebook in lessons().items():
         part, counts = _claims_of(name, notebook)
-        parts.append(part)
+        identity = f"lesson-{name[:2]}"
+        parts[identity] = part
         total += counts
-        link = f"[{name[:2]} {title(notebook)}](#{slug(_claims_heading(name, notebook))})"
+        link = f"[{name[:2]} {title(notebook)}]({link_to('then_and_now.ipynb', identity)})"
         table.append([link, *(counts[verdict] for verdict in VERDICTS)])
     table.append(["all", *(total[verdict] for verdict in VERDICTS)])
     first = (
@@ -250,7 +267,9 @@ def then_and_now_page():
         "hold**, that the cells show something else; **not shown**, that they decide neither way. "
         "The link leads to the section that decided, where you can run it again."
     )
-    return page("then_and_now", [first, explained, _markdown_table(table), *parts])
+    others = f"{HOME} | [Glossary](glossary.ipynb)"
+    opening = {"title": first, "ways": others, "verdicts": explained}
+    return page({**opening, "table": _markdown_table(table), **parts})
 
 
 def place(
@@ -258,7 +277,7 @@ def place(
     lesson: str,  # its number
     where: str,  # a heading with its #, or a piece of code
     notebooks: dict,  # as from `lessons`
-) -> tuple:  # file name of the lesson and anchor; `ValueError` unless there is exactly one
+) -> tuple:  # file name of the lesson and id of the cell; `ValueError` unless there is exactly one
     "Where a term of the glossary is built."
     names = [name for name in notebooks if name.startswith(f"{lesson}_")]
     if not names:
@@ -267,40 +286,130 @@ def place(
     if where.startswith("#"):
         kind = "headings"
         heading = where.lstrip("# ")
-        anchors = [anchor for text, anchor in headings(notebooks[name]) if text == heading]
+        cells = [cell for text, _, cell in headings(notebooks[name]) if text == heading]
     else:
         kind = "code cells"
         code = [cell for cell in notebooks[name].cells if cell.cell_type == "code"]
-        anchors = [cell.id for cell in code if where in cell.source]
-    if len(anchors) != 1:
+        cells = [cell.id for cell in code if where in cell.source]
+    if len(cells) != 1:
         raise ValueError(
-            f"Glossary, {term!r}: {where!r} stands in {len(anchors) or 'no'} {kind} of {name}; "
+            f"Glossary, {term!r}: {where!r} stands in {len(cells) or 'no'} {kind} of {name}; "
             'it should be exactly one. Change "where" in data/glossary.json.'
         )
-    return name, anchors[0]
+    return name, cells[0]
+
+
+def terms() -> list:  # dictionaries: term, definition, lesson, where
+    "What the glossary explains, in the order of the alphabet."
+    entries = json.loads((ROOT / "data" / "glossary.json").read_text(encoding="utf-8"))
+    return sorted(entries, key=lambda entry: (entry["term"].lower(), entry["term"]))
 
 
 def glossary_page():
-    "The glossary."
-    entries = json.loads((ROOT / "data" / "glossary.json").read_text(encoding="utf-8"))
-    entries.sort(key=lambda entry: (entry["term"].lower(), entry["term"]))
+    "The glossary: a cell for each letter and each term."
+    entries = terms()
     notebooks = lessons()
-    letters = {}
-    for entry in entries:
-        term = entry["term"]
-        name, anchor = place(term, entry["lesson"], entry["where"], notebooks)
-        link = f"[{name[:2]} {title(notebooks[name])}]({name}#{anchor})"
-        line = f"**{term}**: {entry['definition']} Built in {link}."
-        letters.setdefault(term[0].upper(), []).append(line)
     first = (
         "# Glossary\n\n"
         f"> {len(entries)} terms as this course uses them, each with a link to the cell that "
         "builds it."
     )
-    parts = []
-    for letter, lines in letters.items():
-        parts.append("\n\n".join([f"## {letter}", *lines]))
-    return page("glossary", [first, *parts])
+    cells = {"title": first, "ways": f"{HOME} | [Then and now](then_and_now.ipynb)"}
+    for entry in entries:
+        term = entry["term"]
+        name, cell = place(term, entry["lesson"], entry["where"], notebooks)
+        link = f"[{name[:2]} {title(notebooks[name])}]({link_to(name, cell)})"
+        letter = term[0].upper()
+        cells.setdefault(f"letter-{letter}", f"## {letter}")
+        cells[slug(term)] = f"### {term}\n\n{entry['definition']} Built in {link}."
+    return page(cells)
+
+
+# --- what is written into a notebook
+
+HOME = "[All lessons](index.ipynb)"
+TAKEN_WHOLE = re.compile(r"^```.*?^```|<details>.*?</details>", re.MULTILINE | re.DOTALL)
+
+
+def ways(
+    path: Path,  # a lesson, or a notebook of the appendix
+) -> str:  # Markdown
+    "Links to the lesson before, the front page and the next lesson."
+    paths = project.lessons()
+    if path not in paths:
+        return HOME.replace("(", "(../")
+
+    def to(neighbour, before="", behind=""):
+        name = f"Lesson {neighbour.name[:2]}"
+        short = short_title(nbformat.read(neighbour, as_version=4))
+        text = f"{name}: {short}" if short else name
+        return f"[{before}{text}{behind}]({neighbour.name})"
+
+    number = paths.index(path)
+    links = [HOME]
+    if number:
+        links.insert(0, to(paths[number - 1], before="← "))
+    if number + 1 < len(paths):
+        links.append(to(paths[number + 1], behind=" →"))
+    return " | ".join(links)
+
+
+def words(
+    lesson: str,  # its number
+) -> str:  # Markdown
+    "Links to the terms of the glossary that a lesson builds."
+    links = []
+    for entry in terms():
+        if entry["lesson"] == lesson:
+            links.append(f"[{entry['term']}]({link_to('glossary.ipynb', slug(entry['term']))})")
+    return f"**Words of this lesson.** {', '.join(links)}"
+
+
+def put(
+    notebook,  # it is changed
+    identity: str,  # of the cell
+    text: str,  # Markdown
+    heading: str,  # text of a heading: right beneath its cell
+):
+    "Put a cell of text into a notebook, in place of the one that an earlier call put there."
+    cells = [cell for cell in notebook.cells if cell.id != identity]
+    [above] = [cell for words, _, cell in headings(notebook) if words == heading]
+    number = [cell.id for cell in cells].index(above)
+    cells.insert(number + 1, new_markdown_cell(text, id=identity))
+    notebook.cells = cells
+
+
+def parts_of(
+    text: str,  # Markdown of a cell
+) -> list:  # texts
+    "A text in parts that begin with a heading; what stands before the first is a part too."
+    hidden = TAKEN_WHOLE.sub(lambda match: "x" * len(match[0]), text)
+    starts = [match.start() for match in re.finditer(r"^#{1,6} ", hidden, re.MULTILINE)]
+    edges = [0, *(start for start in starts if start), len(text)]
+    return [text[begin:end].strip() for begin, end in zip(edges, edges[1:])]
+
+
+def split_at_headings(
+    notebook,  # it is changed
+):
+    "Let each heading begin a cell, so that a link to the cell leads to the heading."
+    known = {cell.id for cell in notebook.cells}
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.cell_type != "markdown":
+            continue
+        first, *others = parts_of(cell.source)
+        if not others:
+            continue
+        cell.source = first
+        for text in others:
+            identity = slug(text.splitlines()[0])[:50]
+            while identity in known:
+                identity += "-again"
+            known.add(identity)
+            cells.append(new_markdown_cell(text, id=identity))
+    notebook.cells = cells
 
 
 # --- writing them
@@ -322,16 +431,21 @@ def refresh_pages() -> list:  # file names of the pages that changed
 def refresh_notebook(
     path,  # a lesson, or a notebook of the appendix
 ) -> bool:  # True if it changed
-    "Write buttons, set-up cell and folded answers into a notebook."
+    "Write what is made into a notebook."
     notebook = nbformat.read(path, as_version=4)
     before = nbformat.writes(notebook)
+    split_at_headings(notebook)
     for cell in notebook.cells:
         if is_buttons(cell):
-            cell.source = buttons(path.name)
+            cell.source = f"{ways(path)}\n\n<small>{buttons(path.name)}</small>"
         if is_set_up(cell):
             cell.source = set_up()
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.source.startswith(QUIZ_TEXT):
             cell.source = quiz_text(path.name[:2])
+    if path in project.lessons():
+        put(notebook, "before-exercises", lead_in(notebook), "Exercises")
+        put(notebook, "words", f"{words(path.name[:2])}\n\n{ways(path)}", "Summary")
     if nbformat.writes(notebook) == before:
         return False
     nbformat.write(notebook, path)

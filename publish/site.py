@@ -129,13 +129,27 @@ def write_sources(
         page.with_suffix(".html").unlink(missing_ok=True)
 
 
+def forget_links(
+    folder: Path,  # of processed notebooks
+):
+    "Remove what links to cells of a notebook that has changed: their headings may be others."
+    notebooks = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("nbs/**/*.ipynb")}
+    before = folder.stat().st_mtime
+    changed = [path.name for path in notebooks if path.stat().st_mtime > before]
+    for path, text in notebooks.items():
+        if any(f"{name}#cell-id=" in text for name in changed):
+            (folder / path.relative_to(ROOT / "nbs")).unlink(missing_ok=True)
+
+
 def processed() -> Path:  # the folder of processed notebooks
-    """Let nbdev process the notebooks that have changed.
+    """Let nbdev process the notebooks that have changed, and those that link to their cells.
 
     All of them if our own processors, or what these use, have."""
     from nbdev.serve import proc_nbs
 
     folder = ROOT / "_proc"
+    if folder.is_dir():
+        forget_links(folder)
     files = [path for path in Path(__file__).parent.iterdir() if path.is_file()]
     newest = max(path.stat().st_mtime for path in files)
     changed = folder.is_dir() and newest > folder.stat().st_mtime

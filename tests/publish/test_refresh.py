@@ -8,10 +8,11 @@ import re
 from collections import Counter
 
 import pytest
-from shared import LESSONS, NBS, ROOT, code_cells, read, stem
+from shared import APPENDIX, LESSONS, NBS, ROOT, SINGLE_FILES, read, stem
 
 from publish import refresh
-from publish.refresh import VERDICTS, claims, decided, headings, place, slug
+from publish.lessons import is_set_up
+from publish.refresh import VERDICTS, claims, decided, parts_of, place, put, slug
 
 PAGES = {name: read(NBS / f"{name}.ipynb") for name in ("then_and_now", "glossary")}
 TERMS = json.loads((ROOT / "data" / "glossary.json").read_text(encoding="utf-8"))
@@ -23,24 +24,9 @@ def text(notebook):
     return "\n\n".join(cell.source for cell in notebook.cells)
 
 
-def anchors(notebook):
-    "What a link to a page may name: headings, and ids of code cells."
-    cells = {cell.id for cell in code_cells(notebook)}
-    return cells | {anchor for _, anchor in headings(notebook)}
-
-
 def test_pages_are_up_to_date():
     "Else: python -m publish refresh."
     assert refresh.refresh_pages() == []
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(name):
-    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text(PAGES[name]))
-    assert len(links) > 100
-    for file, anchor in links:
-        target = NOTEBOOKS[file] if file else PAGES[name]
-        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -80,21 +66,21 @@ def lesson():
     "A small lesson; two of its headings say the same, and one has a comma."
     texts = ["# A lesson", "## The step", "## Again, and again", "## Last"]
     texts += ["## Exercises", "### The step"]
-    return refresh.page("small", texts)
+    return refresh.page({f"cell-{n}": text for n, text in enumerate(texts)})
 
 
 @pytest.mark.parametrize(
     ("where", "links"),
     [
-        ("The step", "[The step](a.ipynb#the-step)"),
-        ("Exercise: The step", "[The step](a.ipynb#the-step-1)"),
-        ("Again, and again", "[Again, and again](a.ipynb#again-and-again)"),
+        ("The step", "[The step](a.ipynb#cell-id=cell-1)"),
+        ("Exercise: The step", "[The step](a.ipynb#cell-id=cell-5)"),
+        ("Again, and again", "[Again, and again](a.ipynb#cell-id=cell-2)"),
         (
             "Last, Again, and again, The step",
-            "[Last](a.ipynb#last) and [Again, and again](a.ipynb#again-and-again) and "
-            "[The step](a.ipynb#the-step)",
+            "[Last](a.ipynb#cell-id=cell-3) and [Again, and again](a.ipynb#cell-id=cell-2) and "
+            "[The step](a.ipynb#cell-id=cell-1)",
         ),
-        ("here", "[the table's own cell](a.ipynb#c)"),
+        ("here", "[the table's own cell](a.ipynb#cell-id=c)"),
     ],
 )
 def test_a_claim_names_its_sections(lesson, where, links):
@@ -152,26 +138,18 @@ def test_terms():
 
 
 def test_every_term_is_there():
-    "In order, and with a link into its lesson."
+    "In order, each in a cell that is called like it, and with a link into its lesson."
     page = text(PAGES["glossary"])
     terms = sorted((entry["term"] for entry in TERMS), key=lambda term: (term.lower(), term))
-    assert re.findall(r"^\*\*(.+?)\*\*", page, re.MULTILINE) == terms
+    assert re.findall(r"^### (.+)$", page, re.MULTILINE) == terms
+    letters = sorted({term[0].upper() for term in terms})
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == letters
+    cells = {cell.id: cell.source for cell in PAGES["glossary"].cells}
     for entry in TERMS:
-        begin = f"**{entry['term']}**: {entry['definition']} Built in [{entry['lesson']} "
-        link = rf"[^\]]*\]\({entry['lesson']}_\w+\.ipynb#"
-        assert re.search(re.escape(begin) + link, page), entry
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=stem)
-def test_linked_cells_are_on_the_site(path):
-    "nbdev leaves out cells with `#| export` or `#| hide`; those with `#| exports` stay."
-    linked = set()
-    for page in PAGES.values():
-        linked.update(re.findall(rf"\({path.name}#([^)]*)\)", text(page)))
-    left_out = re.compile(r"^#\| *(export|exporti|hide|default_exp)( |$)", re.MULTILINE)
-    for cell in code_cells(NOTEBOOKS[path.name]):
-        if cell.id in linked:
-            assert not left_out.search(cell.source), cell.source[:100]
+        term = entry["term"]
+        begin = f"### {term}\n\n{entry['definition']} Built in [{entry['lesson']} "
+        link = rf"[^\]]*\]\({entry['lesson']}_\w+\.ipynb#cell-id=[\w-]+\)\."
+        assert re.fullmatch(re.escape(begin) + link, cells[slug(term)]), entry
 
 
 @pytest.mark.parametrize(
@@ -185,3 +163,67 @@ def test_lost_places_are_named(where):
 def test_lost_lessons_are_named():
     with pytest.raises(ValueError, match="Glossary, 'momentum': there is no lesson 77"):
         place("momentum", "77", "import", NOTEBOOKS)
+
+
+# --- what is written into a lesson
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=stem)
+def test_ways_stand_at_both_ends(path):
+    "To the lessons before and after, and to the front page; at the end the lesson's words, too."
+    number = LESSONS.index(path)
+    others = [path.name for path in LESSONS[max(number - 1, 0) : number]]
+    others += ["index.ipynb", *(path.name for path in LESSONS[number + 1 : number + 2])]
+    cells = read(path).cells
+    for cell in (cells[1], cells[-1]):
+        assert re.findall(r"\]\((\w+\.ipynb)\)", cell.source) == others
+    terms = [entry["term"] for entry in refresh.terms() if entry["lesson"] == path.name[:2]]
+    assert re.findall(r"\[([^]]+)\]\(glossary\.ipynb#", cells[-1].source) == terms
+    assert cells[-2].source.startswith("## Summary")
+
+
+def test_the_appendix_leads_to_the_front_page():
+    for path in APPENDIX:
+        assert read(path).cells[1].source.startswith("[All lessons](../index.ipynb)\n\n")
+
+
+@pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
+def test_set_up_cell_is_folded(path):
+    [cell] = filter(is_set_up, read(path).cells)
+    assert cell.metadata.jupyter.source_hidden is True
+
+
+@pytest.mark.parametrize("path", SINGLE_FILES, ids=stem)
+def test_headings_begin_their_cells(path):
+    "Else a link to the cell leads to what stands before them."
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            assert len(parts_of(cell.source)) == 1, cell.source[:100]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("A text", ["A text"]),
+        ("## Head\n\nA text", ["## Head\n\nA text"]),
+        ("A text\n\n## Head\n\n### Sub\n\nMore", ["A text", "## Head", "### Sub\n\nMore"]),
+        ("```\n# a comment\n```", ["```\n# a comment\n```"]),
+        ("<details>\n\n# folded\n</details>", ["<details>\n\n# folded\n</details>"]),
+    ],
+)
+def test_texts_are_parted_at_headings(text, parts):
+    assert parts_of(text) == parts
+
+
+def test_parts_keep_their_ids():
+    "The first part that of the cell; another one gets that of its heading, once."
+    lesson = refresh.page({"a": "Text\n\n## Last", "last": "More\n\n## Last"})
+    refresh.split_at_headings(lesson)
+    assert [cell.id for cell in lesson.cells] == ["a", "last-again", "last", "last-again-again"]
+
+
+def test_a_text_is_put_once(lesson):
+    for text in ("first", "second"):
+        put(lesson, "made", text, "Last")
+    assert [cell.id for cell in lesson.cells].count("made") == 1
+    assert lesson.cells[4].source == "second" and lesson.cells[3].source == "## Last"

@@ -5,6 +5,7 @@ The site itself: whole/test_site.py."""
 import base64
 import hashlib
 import io
+import os
 import shutil
 import sys
 import tarfile
@@ -101,6 +102,28 @@ def test_a_page_that_is_gone_stops_the_build(small_course):
     (small_course.folder / "02_product.ipynb").unlink()
     with stopped("Either nbs/sidebar.yml or the folder nbs lacks 02_product"):
         site.make_docs()
+
+
+def test_what_links_to_a_changed_notebook_is_processed_anew(small_course, tmp_path):
+    "Its headings may be others; what links to the notebook, not to a cell, stays."
+    cells = {
+        "01_sum": "A text",
+        "02_product": "[a](01_sum.ipynb)",
+        "03": "[a](01_sum.ipynb#cell-id=b)",
+    }
+    now = small_course.folder.stat().st_mtime
+    for name, text in cells.items():
+        path = tmp_path / "nbs" / f"{name}.ipynb"
+        nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), path)
+        os.utime(path, (now - 9, now - 9))
+        small_course.write(f"{name}.ipynb", name)
+    os.utime(small_course.folder, (now, now))
+    site.forget_links(small_course.folder)
+    assert (small_course.folder / "03.ipynb").is_file()
+    os.utime(tmp_path / "nbs" / "01_sum.ipynb", (now + 9, now + 9))
+    site.forget_links(small_course.folder)
+    assert not (small_course.folder / "03.ipynb").exists()
+    assert (small_course.folder / "02_product.ipynb").is_file()
 
 
 # --- the folder of the site

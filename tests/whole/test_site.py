@@ -3,28 +3,22 @@
 And what the published edition hands to Quarto. What needs Chromium, or a package from npm that
 cannot be had, is skipped, or fails where the environment says BROWSER_TESTS=required."""
 
-import functools
-import http.server
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
-import nbformat
 import pytest
 import yaml
-from shared import NBS, ROOT, code_cells, copy_course, missing, read
+from built_site import run, settle, visit
+from shared import NBS, ROOT, code_cells, read
 
 from publish import frames
 from publish.lessons import pyproject
-from publish.npm import npm_package
 
 pytestmark = pytest.mark.xdist_group("site")  # one worker builds it, for all tests
 URLS = pyproject()["project"]["urls"]
@@ -51,65 +45,6 @@ BACKSTAGE = "backstage/data/find.html"
 # Beside the lessons: the pages that are alone of their kind, and one of those behind the scenes.
 ONE_OF_A_KIND = [page for page in PAGES.values() if not page.startswith("backstage/")]
 ONE_OF_A_KIND = [page for page in ONE_OF_A_KIND if page not in NUMBERS] + [BACKSTAGE, SEARCH]
-
-
-# --- building
-
-
-def run(folder, *command, path=""):
-    "Run Python there as a learner without settings, data and network; exit code and words."
-    env = {name: value for name, value in os.environ.items() if not name.startswith("HELPERS_")}
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        env[name] = "http://127.0.0.1:9"
-    env["PYTHONPATH"] = str(folder)
-    env["PATH"] = f"{path}{os.pathsep}{os.environ['PATH']}"
-    program = [sys.executable, *command]
-    done = subprocess.run(program, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout + done.stderr
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1, (path, old)
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def add_a_word(path):
-    "Change the last text of a notebook."
-    notebook = read(path)
-    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    texts[-1].source += "\n\nThis word is new."
-    nbformat.write(notebook, path)
-
-
-def copy_cache(course):
-    "What has a network, or takes a minute, is kept in the project for the next time."
-    cache = ROOT / "data" / "cache"
-    try:
-        npm_package("mathjax", cache / "npm")
-    except OSError as error:
-        missing(str(error))
-    shutil.copytree(cache / "npm", course / "data" / "cache" / "npm")
-    (course / "data" / "cache" / "frames").mkdir()
-    for stem in frames.GRID:
-        path = NBS / f"{stem}.ipynb"
-        frames.stored(path)
-        shutil.copy(frames.cached(path), course / "data" / "cache" / "frames")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    "The site, built twice: the second time after a word in lesson 01 has changed."
-    course = copy_course(tmp_path_factory.mktemp("course"))
-    copy_cache(course)
-    code, first = run(course, "-m", "publish", "site")
-    assert code == 0, first
-    folder = course / "_site"
-    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.html")}
-    add_a_word(course / "nbs" / "01_gradient_descent.ipynb")
-    code, second = run(course, "-m", "publish", "site")
-    assert code == 0, second
-    return SimpleNamespace(course=course, folder=folder, said=(first, second), written=written)
 
 
 def html_files(folder):
@@ -219,6 +154,12 @@ def broken_links(folder):
     return broken
 
 
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
 def test_every_link_leads_somewhere(site):
     assert broken_links(site.folder) == []
 
@@ -256,65 +197,6 @@ def test_cells_have_anchors(site, name):
 
 
 # --- in a browser
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    "Where the site is served."
-    handler = functools.partial(Quiet, directory=site.folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-
-
-OWN = ("http://127.0.0.1", "file:", "data:", "blob:")
-
-
-@pytest.fixture
-def tab(chromium):
-    """Open a page.
-
-    When the test is over, nothing may have been asked of another address, nothing may have
-    failed, and no error been reported."""
-    context = chromium.new_context(
-        viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-    )
-    page = context.new_page()
-    wrong = []
-
-    def note_message(message):
-        if message.type == "error":
-            wrong.append(message.text)
-
-    def note_request(request):
-        if not request.url.startswith(OWN):
-            wrong.append(f"asked for {request.url}")
-
-    page.on("console", note_message)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-    page.on("request", note_request)
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def settle(page):
-    "Wait until formulas are drawn and the page's own script has run."
-    page.wait_for_load_state("load")
-    page.evaluate("window.MathJax?.startup?.promise")
-    page.wait_for_timeout(100)
-
-
-def visit(page, address):
-    page.goto(address)
-    settle(page)
 
 
 def unfold(page):
