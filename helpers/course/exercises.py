@@ -416,8 +416,10 @@ def _unanswered(answer):
         return write
     if not isinstance(answer, (dict, list, tuple)) or not answer:
         return ""
-    items = answer.items() if isinstance(answer, dict) else enumerate(answer, start=1)
-    empty = [f"`{name}`" for name, value in items if value is ...]
+    if isinstance(answer, dict):
+        empty = [f"`{name}`" for name, value in answer.items() if value is ... or value is None]
+    else:  # a list of results may hold None
+        empty = [f"`{n}`" for n, value in enumerate(answer, start=1) if value is ...]
     if len(empty) == len(answer):
         return f"None of the {len(empty)} has an answer yet. {write}"
     if empty:

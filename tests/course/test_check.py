@@ -96,7 +96,7 @@ def test_exercises_stand_in_the_order_of_the_lessons():
 
 
 def test_part_of_an_answer():
-    letters = {"both": "B", "none": ..., "only the first": "A", "only the second": ...}
+    letters = {"both": "B", "none": ..., "only the first": "A", "only the second": None}
     verdict = judge("05-suspects", letters)
     assert verdict.status == "not yet"
     assert verdict.message == "2 of 4 are still to be answered: `none`, `only the second`."
