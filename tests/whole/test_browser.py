@@ -209,9 +209,9 @@ def check_front_page(page):
     solve_elsewhere(page.server.course, third.exercises[0])
     tabs.get_by_text("index.ipynb").click()
     expect(tiles.nth(2)).to_contain_text(f"1 of {len(third.exercises)} solved")
+    assert page.locator(".jp-mod-dirty").count() == 0
     page.get_by_role("link", name="Go on with lesson 01").click()
     expect(headings.get_by_text(first.title)).to_be_visible()
-    assert page.locator(".jp-mod-dirty").count() == 0
     tabs.get_by_text("08_weight").click()
     expect(headings.get_by_text("Keeping weights small")).to_be_visible()
 
