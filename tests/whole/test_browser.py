@@ -241,15 +241,15 @@ def check_front_page(page):
     headings = page.locator(".jp-Notebook h1")
     tabs = page.locator(".lm-TabBar-tab")
     tiles.get_by_role("link", name="Keeping weights small").click()
-    expect(headings.get_by_text("Keeping weights small")).to_be_visible()
+    expect(headings.get_by_text("Keeping weights small")).to_be_visible(timeout=60_000)
     solve_elsewhere(page.server.course, third.exercises[0])
     tabs.get_by_text("index.ipynb").click()
-    expect(tiles.nth(2)).to_contain_text(f"1 of {len(third.exercises)} solved")
-    page.get_by_role("link", name="Go on with lesson 01").click()
-    expect(headings.get_by_text(first.title)).to_be_visible()
+    expect(tiles.nth(2)).to_contain_text(f"1 of {len(third.exercises)} solved", timeout=60_000)
     assert page.locator(".jp-mod-dirty").count() == 0
+    page.get_by_role("link", name="Go on with lesson 01").click()
+    expect(headings.get_by_text(first.title)).to_be_visible(timeout=60_000)
     tabs.get_by_text("08_weight").click()
-    expect(headings.get_by_text("Keeping weights small")).to_be_visible()
+    expect(headings.get_by_text("Keeping weights small")).to_be_visible(timeout=60_000)
 
 
 def check_table_of_contents(page, path):
