@@ -36,6 +36,8 @@ _STYLE = {
     "figure.dpi": 110,
     "font.size": 10,
     "axes.titlesize": 11,
+    # at its place; else each drawing would look for what stands above the axes
+    "axes.titley": 1.0,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "image.cmap": "gray_r",
@@ -269,6 +271,7 @@ def frame(
 
 
 _PIXELS = 560  # width of a control with its label and its number
+_WHOLE = "calc(100% - 4px)"  # of the room: widgets have a margin
 _LIVE_STYLE = """<style>
 .course-figure .course-note { height: auto; margin: 0; line-height: 1.4; }
 .course-figure .course-note p { margin: .3em 0; }
@@ -314,7 +317,7 @@ def _align(controls):
     longest = max(len(control.description) for control in controls)
     for control in controls:
         control.layout.width = f"{_PIXELS}px"
-        control.layout.max_width = "100%"
+        control.layout.max_width = _WHOLE
         control.style.description_width = f"{7 * longest + 14}px"
         if hasattr(control.style, "button_width"):
             control.style.button_width = "auto"
@@ -359,7 +362,7 @@ def live(
     if page is None:
         show = ipywidgets.Image(format="png", value=picture)
         show.layout.width = f"{90 * width:.0f}px"
-        show.layout.max_width = "100%"
+        show.layout.max_width = _WHOLE
     else:
         show = ipywidgets.HTML(page(**values()))
     show.add_class("course-live")
@@ -408,13 +411,14 @@ _MAP_STYLE = """<style>
   width: max-content; max-width: 100%; padding: 4px; box-sizing: border-box;
   background: #fff; color: #1a1a1a; font: 12px/1.3 sans-serif;
 }
-.course-map .plot { position: relative; height: 400px; border: 1px solid #b9c2cc; }
+.course-map .plot { position: relative; height: 390px; border: 1px solid #b9c2cc; }
 .course-map .up { writing-mode: vertical-rl; transform: rotate(180deg); }
 .course-map .up, .course-map .across { text-align: center; }
-.course-map .side { grid-row: 1 / 4; grid-column: 3; overflow: hidden; }
+.course-map .side { grid-row: 1 / 3; grid-column: 3; overflow: hidden; }
 .course-map .side p { margin: 0 0 4px; }
 .course-map .side .head { font-weight: 600; }
-.course-map .across, .course-map .legend { grid-column: 2; }
+.course-map .across { grid-column: 2; }
+.course-map .legend { grid-column: 2 / 4; }
 .course-map .legend span { margin-right: 10px; white-space: nowrap; }
 .course-map i {
   position: absolute; box-sizing: content-box; width: 7px; height: 7px; margin: -6.5px;
