@@ -74,9 +74,9 @@ def title(
 def short_title(
     notebook,  # a lesson
 ) -> str:  # '' where it has no short one
-    "The title of a notebook, or what stands before its colon."
-    short = title(notebook).partition(":")[0]
-    return short if len(short) <= 44 else ""
+    "The beginning of a title; JupyterLab's tools for a cell lie over the end of a long line."
+    short = re.split(r"[:,]|(?<=\?)", title(notebook))[0]
+    return short if len(short) <= 31 else ""
 
 
 def link_to(
@@ -362,7 +362,7 @@ def words(
     for entry in terms():
         if entry["lesson"] == lesson:
             links.append(f"[{entry['term']}]({link_to('glossary.ipynb', slug(entry['term']))})")
-    return f"**Words of this lesson.** {', '.join(links)}"
+    return f"**Words of this lesson**\n\n{', '.join(links)}"
 
 
 def put(

@@ -6,11 +6,13 @@ import re
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from shared import BACKSTAGE, NBS, ROOT, SINGLE_FILES, each_single_file, read, stem
+from shared import BACKSTAGE, NBS, ROOT, SINGLE_FILES, each_lesson, each_single_file, read, stem
 
 from publish import links
+from publish.bundle import clean
 from publish.lessons import BUNDLES, address, pyproject
 from publish.links import LINK, links_proc, make_public, on_site, public, replace_links, texts
+from publish.refresh import ways
 
 PAGES = [*SINGLE_FILES, *BACKSTAGE, *(NBS / f"{name}.ipynb" for name in ("index", "glossary"))]
 PAGES.append(NBS / "then_and_now.ipynb")
@@ -179,7 +181,7 @@ def test_nbdev_calls_it(course):
 
 @each_single_file
 def test_single_files_name_public_addresses(bundles, path):
-    "No link of theirs needs the course beside them; clean copies keep the course's links."
+    "No link of theirs needs the course beside them."
     copy = nbformat.reads(bundles[path.name].decode(), as_version=4)
     for cell in copy.cells:
         for holder, key in texts(cell):
@@ -193,3 +195,9 @@ def test_single_files_name_public_addresses(bundles, path):
     assert f"[All lessons]({SITE}/index.html)" in text
     for name in re.findall(r"\[[^]]*Lesson \d\d[^]]*\]\(([^)]*)\)", text):
         assert name.removeprefix(COLAB) in bundles
+
+
+@each_lesson
+def test_clean_copies_keep_the_ways(path):
+    "They lie side by side; what opens the single file elsewhere is left out."
+    assert clean(path).cells[1].source == ways(path)

@@ -112,9 +112,13 @@ def tab(chromium):
         if not request.url.startswith(OWN):
             wrong.append(f"asked for {request.url}")
 
+    def note_failure(request):
+        if request.failure != "net::ERR_ABORTED":  # else the reader went on before it came
+            wrong.append(f"failed: {request.url}")
+
     page.on("console", note_message)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+    page.on("requestfailed", note_failure)
     page.on("request", note_request)
     yield page
     context.close()
