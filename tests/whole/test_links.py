@@ -42,6 +42,7 @@ def cells_linked(name, target):
 ARRIVED = """([name, number]) => {
   const label = '.lm-DockPanel-tabBar .lm-mod-current .lm-TabBar-tabLabel';
   if (document.querySelector(label)?.textContent != name) return false;
+  if (number === null) return true;
   const list = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer';
   const window = document.querySelector(list)?.getBoundingClientRect();
   const cell = document.querySelector(`${list} .jp-Cell[data-windowed-list-index="${number}"]`);
@@ -58,8 +59,8 @@ class Reader:
         self.followed = 0
 
     def arrive(self, name, cell=None, timeout=60_000):
-        "Wait until a cell of a notebook is in view; the first one if none is named."
-        number = 0
+        "Wait until a notebook is in front, where the reader left it, or one of its cells in view."
+        number = None
         if cell:
             number = [other.id for other in read(NBS / name).cells].index(cell)
         self.page.wait_for_function(ARRIVED, arg=[name, number], timeout=timeout)
