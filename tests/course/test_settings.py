@@ -292,22 +292,25 @@ def test_nobody_watches_a_pipe(monkeypatch):
 
 
 MANY = """
+from helpers.course import settings
 from helpers.course.settings import progress_bar
+settings.SHOWN_AFTER = 0
 for _ in range(60):
     with progress_bar(2) as bar:
-        bar.update()
-        bar.update()
+        bar.refresh()
 "the result"
 """
 NESTED = """
-with progress_bar(2, desc="outer"):
+with progress_bar(2, desc="outer") as outer:
     for _ in range(3):
-        with progress_bar(2, desc="inner"):
-            pass
+        with progress_bar(2, desc="inner") as inner:
+            inner.refresh()
+            outer.refresh()
 print("done")
 """
 FAILED = """
 with progress_bar(2) as bar:
+    bar.refresh()
     1 / 0
 """
 LEFT = """
@@ -315,8 +318,14 @@ from ipywidgets.widgets import widget
 instances = getattr(widget, "_instances", None)
 if instances is None:  # ipywidgets 7
     instances = widget.Widget.widgets
-kinds = {type(each).__name__ for each in instances.values()}
-kinds & {"HBox", "VBox", "HTML", "FloatProgress", "TqdmHBox"}
+names = [type(each).__name__ for each in instances.values()]
+names.count("FloatProgress")
+"""
+QUICK = """
+settings.SHOWN_AFTER = 60
+with progress_bar(2) as bar:
+    bar.refresh()
+"the result"
 """
 
 
@@ -333,11 +342,14 @@ def run_cells(*sources):
 
 def test_bars_of_a_cell_share_one_output():
     "JupyterLab hides what comes after fifty outputs. Nothing of a bar stays, nor after an error."
-    many, nested, failed, left = run_cells(MANY, NESTED, FAILED, LEFT)
+    many, nested, failed, left, quick, now = run_cells(MANY, NESTED, FAILED, LEFT, QUICK, LEFT)
     nothing = {"text/html": "", "text/plain": ""}
     for outputs in (many, nested, failed):
         assert len(outputs) == 2 and outputs[0]["data"] == nothing
     assert many[1]["data"]["text/plain"] == "'the result'"
     assert nested[1]["text"] == "done\n"
     assert failed[1]["ename"] == "ZeroDivisionError"
-    assert left[0]["data"]["text/plain"] == "set()", "widgets that nobody sees fill the notebook"
+    # Of widgets only the last cell's is left: many that nobody sees would fill the notebook.
+    assert left[0]["data"]["text/plain"] == now[0]["data"]["text/plain"] == "1"
+    [result] = quick
+    assert result["data"]["text/plain"] == "'the result'"

@@ -24,7 +24,7 @@ REDRAW = 2  # seconds until a moved control shows its picture
 # Lessons with live figures, and the controls that must be there and change the picture. Others that
 # are found are tried as well.
 CONTROLS = {
-    "01": {"rate", "epochs", "batch"},
+    "01": {"slope a", "intercept b", "moves made", "rate", "epochs", "batch"},
     "04": {"optimizer", "rate", "momentum"},
     "06": {"peak rate", "warm-up", "lowest momentum"},
     "07": {"fish", "temperature", "right class"},
@@ -84,14 +84,15 @@ def menu_acts(choice):
     return [partial(choice.select_option, value) for value in [*others, now]]
 
 
-def text_acts(field):
-    "A beginning, nonsense, and what was there."
+def text_acts(field, suggestions):
+    "The last suggestion, nonsense, and what was there."
 
     def write(text):
         field.fill(text)
         field.press("Enter")
 
-    return [partial(write, text) for text in ("ar", "no such title", field.input_value())]
+    texts = (suggestions[-1], "no such title", field.input_value())
+    return [partial(write, text) for text in texts]
 
 
 def button_acts(buttons):
@@ -110,7 +111,9 @@ def acts_of(page, control):
     if choice.count():
         return menu_acts(choice)
     if "widget-text" in control.get_attribute("class"):
-        return text_acts(control.locator("input[type=text]"))
+        options = control.locator("datalist option")
+        suggestions = options.evaluate_all("options => options.map(it => it.value)")
+        return text_acts(control.locator("input[type=text]"), suggestions)
     return button_acts(control.get_by_role("button").all())
 
 
