@@ -1,14 +1,27 @@
 "What a cell's metadata says of its picture and its source, handed on to the site and to copies."
 
 import json
+import re
+
+PERSONAL = re.compile(r"^(begin|check|progress)\(", re.MULTILINE)
+
+
+def is_personal(
+    output,  # of a cell
+) -> bool:
+    "True for a card that speaks to one learner: how far this one is."
+    return 'class="course' in "".join(output.get("data", {}).get("text/html", ""))
 
 
 def options_proc(cell):
     """Write the alt text of a picture, and that a source is folded, as options of the cell.
 
+    What `begin`, `check` and `progress` said to whoever ran the lesson is left out.
     nbdev calls it for each cell (`doc_procs`); Quarto reads them, and so does `publish.myst`."""
     if cell.cell_type != "code":
         return
+    if PERSONAL.search(cell.source):
+        cell.outputs = [output for output in cell.outputs if not is_personal(output)]
     options = []
     metadata = cell.get("metadata", {})
     if metadata.get("alt"):

@@ -2,6 +2,7 @@
 
 All of them, and the player: whole/test_frames.py."""
 
+import ast
 import base64
 import io
 import re
@@ -85,6 +86,37 @@ def test_few_frames(monkeypatch):
 def test_titles_that_never_change_say_nothing():
     assert frames.captions([["a", ""], ["a", ""]]) == ["", ""]
     assert frames.captions([["a", "b"], ["a", ""]]) == ["a; b", "a"]
+
+
+def statements_of(path):
+    "The statements of a lesson: source, names used, names set."
+    for cell in code_cells(read(path)):
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:  # the set-up cell is not Python alone
+            continue
+        for node in tree.body:
+            source = ast.unparse(node)
+            yield source, *names_of(source)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=stem)
+def test_no_later_cell_changes_what_a_live_figure_uses(path):
+    "A control may be moved when the whole lesson has run."
+    statements = list(statements_of(path))
+    for number, (source, used, _) in enumerate(statements):
+        if not has_live(source):
+            continue
+        names = set(used)
+        count = 0
+        while count < len(names):
+            count = len(names)
+            for _, used_before, made in statements[:number]:
+                if made & names:
+                    names |= used_before
+        for later, _, made in statements[number + 1 :]:
+            if not later.startswith(("import ", "from ")):
+                assert not made & names, later
 
 
 # --- what may go wrong

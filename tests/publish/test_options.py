@@ -97,3 +97,18 @@ def test_every_stored_picture_has_an_alt_text(path):
         assert "fig-alt" not in cell.source
         if has_picture(cell):
             assert len(cell.metadata.get("alt", "").split()) >= 4, cell.source[:200]
+
+
+def test_a_site_does_not_say_how_far_its_maker_is():
+    "Cards of begin, check and progress are left out; a guess, a quiz and a picture stay."
+    card = new_output("display_data", {"text/html": '<div class="course">1 of 3'})
+    plot = new_output("display_data", {"image/png": "AAAA"})
+    for source, left in [
+        ('check("01-update", update)', [plot]),
+        ("progress()", [plot]),
+        ('import numpy as np\nbegin("01")', [plot]),
+        ('guess("How many?")', [card, plot]),
+    ]:
+        cell = nbformat.v4.new_code_cell(source, outputs=[card, plot])
+        options_proc(cell)
+        assert cell.outputs == left, source
