@@ -109,6 +109,6 @@ def test_a_site_does_not_say_how_far_its_maker_is():
         ('import numpy as np\nbegin("01")', [plot]),
         ('guess("How many?")', [card, plot]),
     ]:
-        cell = nbformat.v4.new_code_cell(source, outputs=[card, plot])
+        cell = new_code_cell(source, outputs=[card, plot])
         options_proc(cell)
         assert cell.outputs == left, source
