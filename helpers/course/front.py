@@ -250,14 +250,6 @@ def _times(lesson):
     return f"{study}; runs in {lesson.runs}" if lesson.runs else study
 
 
-def lesson_file(
-    lesson: str,  # its number, for instance '01'
-) -> Path | None:  # None where it did not come along
-    "The notebook of a lesson."
-    folder = Path(helpers.__file__).resolve().parent.parent / "nbs"
-    return next(iter(sorted(folder.glob(f"{lesson}_*.ipynb"))), None)
-
-
 def _state(exercises, done):
     "How many exercises of a lesson are solved, in Markdown."
     solved = sum(name in done for name in exercises)
