@@ -318,7 +318,7 @@ def _align(controls):
     for control in controls:
         control.layout.width = f"{_PIXELS}px"
         control.layout.max_width = _WHOLE
-        control.style.description_width = f"{7 * longest + 14}px"
+        control.style.description_width = f"{8 * longest + 16}px"
         if hasattr(control.style, "button_width"):
             control.style.button_width = "auto"
 
