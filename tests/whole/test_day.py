@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from learners_lab import menu, open_lesson, run_all, visit, wait_until_idle
-from shared import LESSONS, ROOT
+from shared import LESSONS, ROOT, missing
 
 pytestmark = pytest.mark.browser
 
@@ -16,6 +16,9 @@ FIRST = LESSONS[0].name
 READ = [path.name for path in LESSONS[1:8]] + ["glossary.ipynb", "then_and_now.ipynb"]
 HIDDEN = ".jp-OutputArea-output button:has-text('Show more outputs'), .jp-TrimmedOutputs"
 DEAD = "text=/Error displaying widget|model not found|Error creating widget/i"
+
+# Not the sliders and the picture of a live figure: ipywidgets draws them, and gives them no names.
+OURS = (".course", ".course-note", ".Quiz")
 
 # Code cells that have to be scrolled sideways, by their first line.
 WIDE = """() => [...document.querySelectorAll('.jp-Notebook .jp-InputArea-editor .cm-scroller')]
@@ -49,12 +52,25 @@ def nothing_hidden(page):
     assert page.evaluate(WIDE) == []
 
 
+def nothing_barred(page):
+    "axe-core finds nothing in what the course draws."
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        missing("axe-playwright-python is not installed")
+    ours = [[name] for name in OURS if page.locator(name).count()]
+    assert ours
+    violations = Axe().run(page, {"include": ours}).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in violations] == []
+
+
 def test_day_one_and_day_two(page):
     page.set_viewport_size({"width": 1280, "height": 800})
     open_lesson(page, FIRST)
     nothing_hidden(page)
     run_all(page)
     nothing_hidden(page)
+    nothing_barred(page)
     figures = page.locator("img.course-live")
     assert figures.count() == 3
     save(page)
@@ -92,6 +108,8 @@ def test_reading_leaves_no_trace(page):
         visit(page, name)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         wait_until_idle(page)
+        if name == "index.ipynb":
+            nothing_barred(page)
         page.locator(".jp-Notebook").hover()
         page.mouse.wheel(0, 3000)
         menu(page, "File", "Close Tab")
