@@ -148,6 +148,25 @@ def pytest_xdist_auto_num_workers():
     return min(os.cpu_count() or 1, 4)
 
 
+SITE = tuple(f"tests/whole/test_{name}.py" for name in ("site", "links", "frames"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker runs all tests that need the site, which takes minutes to build.
+
+    The mark for that, xdist_group, has no effect with pytest 9.2 and pytest-xdist 3.8."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class OneSite(LoadGroupScheduling):
+        def _split_scope(self, nodeid):
+            return "site" if nodeid.startswith(SITE) else nodeid
+
+    return OneSite(config, log)
+
+
 def pytest_configure(config):
     "Remember where the real data lie before tests change the environment, as an absolute path."
     config.addinivalue_line("markers", "whole: in tests/whole/, which `make test` leaves out")

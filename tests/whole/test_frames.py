@@ -18,9 +18,6 @@ from publish import frames
 from publish.live import has_live, recorded
 from publish.player import first_frame, player
 
-# Drawn once, for all tests of the frames and of the site.
-pytestmark = pytest.mark.xdist_group("site")
-
 CAPTIONS = {
     RACE: "After 5 epochs: a = 2.",
     SOFTMAX: "right class: fish; loss = -log 0.899",

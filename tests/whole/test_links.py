@@ -151,7 +151,6 @@ def follow(tab, name, cell=None, last=False):
         tab.wait_for_function(IN_VIEW, arg=place)
 
 
-@pytest.mark.xdist_group("site")
 def test_links_on_the_site(tab, address):
     "A dozen of each kind: to the next lesson and back, to a word, to the cell that builds it."
     tab.goto(address + page_of(FIRST))
@@ -164,7 +163,6 @@ def test_links_on_the_site(tab, address):
         follow(tab, after.name, last=True)
 
 
-@pytest.mark.xdist_group("site")
 def test_claims_and_front_page_on_the_site(tab, address):
     "A dozen: from a claim to what decided it, and from there to the front page."
     for path in LESSONS[:12]:

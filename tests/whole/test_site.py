@@ -20,7 +20,6 @@ from shared import NBS, ROOT, code_cells, read
 from publish import frames
 from publish.lessons import pyproject
 
-pytestmark = pytest.mark.xdist_group("site")  # one worker builds it, for all tests
 URLS = pyproject()["project"]["urls"]
 
 
