@@ -76,18 +76,20 @@ class Reader:
         """Click the first or last link to a notebook or a cell that the page in front has.
 
         JupyterLab gives a page ten seconds to draw the cell. Where that was too short, on a busy
-        machine, a reader clicks once more."""
+        machine, a reader clicks again."""
         from playwright.sync_api import Error
 
         start = self.front()
-        self.click(name, cell, last)
         self.followed += 1
-        try:
-            self.arrive(name, cell, timeout=15_000)
-        except Error:
-            self.turn_to(start)
+        for attempt in range(5):
+            if attempt:
+                self.turn_to(start)
             self.click(name, cell, last)
-            self.arrive(name, cell)
+            try:
+                return self.arrive(name, cell, timeout=15_000)
+            except Error:
+                pass
+        self.arrive(name, cell)
 
     def front(self):
         "The notebook in front."

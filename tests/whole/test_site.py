@@ -178,11 +178,13 @@ def test_link_check_notices(site, tmp_path):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_pictures_have_texts(site, name):
-    "Each picture says in words what it shows; no id comes twice."
+    "Each picture says in words what it shows, if its words do not stand beside it; no id twice."
     page = Collector((site.folder / PAGES[name]).read_text(encoding="utf-8"))
     assert len(page.ids) == len(set(page.ids))
     for picture in page.pictures:
         words = picture.get("alt", "").split()
+        if name == "index.ipynb" and picture.get("alt") == "":
+            continue  # the drawing of a tile; the title is beside it
         assert "logo" in picture.get("class", "") or len(words) >= 4, picture
 
 
@@ -262,7 +264,7 @@ def test_accessible(tab, address, name):
     "axe-core has nothing to say, by day and by night, on a large page and on a telephone."
     visit(tab, address + name)
     # Colours are measured when they have arrived.
-    tab.add_style_tag(content="* { transition: none !important; }")
+    tab.add_style_tag(content="* { transition: none !important; animation: none !important; }")
     tab.evaluate(ONE_OF_EACH)
     unfold(tab)
     assert complaints(tab) == []
@@ -396,7 +398,7 @@ def test_day_and_night(tab, address, site, way):
 def test_buttons(tab, address):
     "Code is copied; the links on top lead to the single file."
     visit(tab, address + "gradient_descent.html")
-    block = tab.locator(".cell_input").nth(1)
+    block = tab.locator(".cell_input:visible").first
     block.hover()
     block.get_by_role("button", name="Copy this code").click()
     copied = tab.evaluate("navigator.clipboard.readText()")
