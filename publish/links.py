@@ -4,6 +4,7 @@ JupyterLab follows them as they are. The site has anchors, a single file the pub
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -59,12 +60,18 @@ def target(
     return path
 
 
+@lru_cache(maxsize=64)
+def _read(path, changed):
+    "A notebook as it is since it was changed; many links lead to the same one."
+    return nbformat.read(path, as_version=4)
+
+
 def anchor(
     path: Path,  # a notebook
     cell_id: str,  # of one of its cells
 ) -> str:  # '' for the cell with the title
     "What the site calls a cell; `ValueError` where it has no name for it."
-    notebook = nbformat.read(path, as_version=4)
+    notebook = _read(path, path.stat().st_mtime_ns)
     found = [cell for cell in notebook.cells if cell.id == cell_id]
     if not found:
         raise ValueError("there is no such cell")

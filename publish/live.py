@@ -1,6 +1,7 @@
 "What a lesson's live figures need, and what they are made of."
 
 import ast
+import inspect
 import symtable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,27 +104,46 @@ def has_live(
     return any(_is_live(statement) for statement in _body(source))
 
 
-def _until_live(path):
-    "The statements of a lesson up to its last call of `live`; `RuntimeError` if it has none."
+def statements_of(
+    path: Path,  # a lesson
+) -> list:  # of `Statement`, in order
+    "The statements of a lesson."
     statements = []
-    count = 0
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "code":
             continue
         for statement in _body(cell.source):
             source = ast.unparse(statement)
             used, made = names_of(source)
-            call = _is_live(statement)
             changed = made | _changed(statement)
-            statements.append(Statement(cell.id, source, used, changed, call))
-            if call:
-                count = len(statements)
-    if not count:
-        raise RuntimeError(
-            f"{path.stem} has no call of live(...). Take it out of GRID in publish/frames.py, or "
-            "put the figure back."
-        )
-    return statements[:count]
+            statements.append(Statement(cell.id, source, used, changed, _is_live(statement)))
+    return statements
+
+
+def until_live(
+    statements: list,  # of a lesson
+) -> list:  # those up to the last call of `live`; none where there is none
+    "What runs before a lesson's live figures are there."
+    while statements and not statements[-1].calls_live:
+        statements = statements[:-1]
+    return statements
+
+
+def dependencies(
+    statements: list,  # some of them call `live`
+) -> tuple:  # those that the calls depend on, the calls among them; and the names these use
+    "What live figures are made of."
+    names = set()
+    for call in statements:
+        if call.calls_live:
+            names |= call.used
+    count = -1
+    while len(names) > count:
+        count = len(names)
+        used = [it for it in statements if it.calls_live or it.sets & names]
+        for statement in used:
+            names |= statement.used
+    return used, names
 
 
 def _data_sets(statement, names):
@@ -138,17 +158,13 @@ def needed(
     path: Path,  # a lesson with live figures
 ) -> list:  # of `Statement`, in order; some call `live`, the last of them too
     "What a lesson's live figures depend on; `RuntimeError` if there is none, or one needs data."
-    statements = _until_live(path)
-    names = set()
-    for call in statements:
-        if call.calls_live:
-            names |= call.used
-    count = -1
-    while len(names) > count:
-        count = len(names)
-        used = [it for it in statements if it.calls_live or it.sets & names]
-        for statement in used:
-            names |= statement.used
+    statements = until_live(statements_of(path))
+    if not statements:
+        raise RuntimeError(
+            f"{path.stem} has no call of live(...). Take it out of GRID in publish/frames.py, or "
+            "put the figure back."
+        )
+    used, names = dependencies(statements)
     for statement in used:
         data = _data_sets(statement, names)
         if data:
@@ -178,11 +194,17 @@ def recorded(
     path: Path,  # a lesson
 ) -> list:  # of `Figure`, in order
     "Run what a lesson's live figures need; `RuntimeError` names the cell that failed."
+    from helpers.course import figures as course
+
+    signature = inspect.signature(course.live)
     figures = []
 
-    def live(draw, cols=1, width=6.5, height=4.2, play="", idle=None, page=None, **controls):
-        size = dict(cols=cols, width=width, height=height)
-        figures.append(Figure(statement.cell, draw, size, controls))
+    def live(*args, **kwargs):
+        call = signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        given = call.arguments
+        size = {name: given[name] for name in ("cols", "width", "height")}
+        figures.append(Figure(statement.cell, given["draw"], size, given["controls"]))
 
     names = {"__name__": "lesson"}
     for statement in needed(path):

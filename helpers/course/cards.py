@@ -2,7 +2,8 @@
 
 import html
 import re
-import sys
+
+from helpers.course.settings import in_notebook
 
 # The mark of a dark page in JupyterLab, on the site, in Colab, in Quarto and in VS Code.
 DARK_PAGES = (
@@ -76,14 +77,20 @@ def escaped(
     return html.escape(text).replace("$", "<span>$</span>")
 
 
+def inline(
+    text: str,  # of one line, plain; what stands between backticks is code
+) -> str:  # HTML
+    "A text for the middle of a line, in which nothing runs."
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
+
+
 def formatted(
     text: str,  # plain; what stands between backticks is code, an empty line parts paragraphs
 ) -> str:  # HTML
     "A text for a card, in which nothing runs."
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(paragraph))
-        paragraphs.append("<p>" + coded.replace("\n", "<br>") + "</p>")
+        paragraphs.append("<p>" + inline(paragraph).replace("\n", "<br>") + "</p>")
     return "".join(paragraphs)
 
 
@@ -131,9 +138,7 @@ def show(
     place=None,  # what an earlier call returned: shown there instead
 ):  # the place, for the next call; None where there is no notebook
     "Show HTML in a notebook, and text anywhere else."
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if not hasattr(shell, "kernel"):
+    if not in_notebook():
         if text:
             print(text)
         return None

@@ -20,7 +20,7 @@ import torch
 from matplotlib.figure import Figure
 
 from .files import as_text
-from .settings import interactive
+from .settings import interactive, widget_view
 
 # %% ../../nbs/backstage/course/figures.ipynb #98f65e9b
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
@@ -304,11 +304,7 @@ class _LiveFigure:
             "image/png": base64.b64encode(self.picture).decode(),
         }
         if self.box is not None:
-            bundle["application/vnd.jupyter.widget-view+json"] = {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.box.model_id,
-            }
+            bundle |= widget_view(self.box)
         return bundle
 
 

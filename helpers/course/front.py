@@ -224,11 +224,6 @@ STYLE = (
 )
 
 
-def _inline(text):
-    "A title as HTML in which nothing runs."
-    return cards.formatted(text).removeprefix("<p>").removesuffix("</p>")
-
-
 # The drawings have a ground of their own; the site gives a white one to pictures in the dark.
 NO_GROUND = "background: none; padding: 0"
 
@@ -236,7 +231,9 @@ NO_GROUND = "background: none; padding: 0"
 def _picture(lesson):
     "The drawing of a lesson, inside the page; nothing where it has none."
     try:
-        drawing = (lesson.path.parent / "images/lessons" / f"{lesson.number}.svg").read_text()
+        drawing = (lesson.path.parent / "images/lessons" / f"{lesson.number}.svg").read_text(
+            "utf-8"
+        )
     except OSError:
         return ""
     address = quote(drawing.strip(), safe=" /:=,;()'")
@@ -293,7 +290,7 @@ class FrontPage:
         bar = cards.bar(solved, len(lesson.exercises), "solved") if lesson.exercises else ""
         link = (
             f'<a href="{quote(lesson.path.name)}" data-course="{lesson.number}">'
-            f"{lesson.number}. {_inline(lesson.title)}</a>"
+            f"{lesson.number}. {cards.inline(lesson.title)}</a>"
         )
         return (
             f'<li>{_picture(lesson)}<p class="course-title">{link}</p>'
@@ -312,7 +309,7 @@ class FrontPage:
             go = (
                 f'<p><a class="course-go" href="{quote(lesson.path.name)}" '
                 f'data-tile="{lesson.number}">'
-                f"{verb} lesson {lesson.number}, {_inline(lesson.title)}</a></p>"
+                f"{verb} lesson {lesson.number}, {cards.inline(lesson.title)}</a></p>"
             )
         warning = cards.card("wrong", "Your progress is not shown", text=problem) if problem else ""
         names = [name for each in found for name in each.exercises]

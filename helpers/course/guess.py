@@ -4,9 +4,10 @@ import html
 import json
 import math
 import re
+from importlib.util import find_spec
 
-from helpers.course.cards import STYLE, formatted, show
-from helpers.course.settings import interactive
+from helpers.course.cards import STYLE, escaped, formatted, show
+from helpers.course.settings import in_notebook, interactive, widget_view
 
 # Reading and writing numbers
 
@@ -87,11 +88,6 @@ _STYLE = """<style>
 </style>"""
 
 
-def _escaped(text):
-    "A text for HTML; an element parts two dollars, between which JupyterLab looks for a formula."
-    return html.escape(text).replace("$", "<span>$</span>")
-
-
 def _card(head, body, data):
     "A card with no sign and no verdict; what the site's form needs stands in its data."
     pairs = ""
@@ -108,7 +104,7 @@ def _pair(said, truth):
     "Guess and truth, side by side; without a guess the truth alone."
     boxes = []
     for label, value in (("Your guess", said), ("It is", truth)):
-        strong = f"<strong>{_escaped(value)}</strong>"
+        strong = f"<strong>{escaped(value)}</strong>"
         if value:
             boxes.append(f"<div><span>{label}</span> {strong}</div>")
     return f'<div class="pair">{"".join(boxes)}</div>'
@@ -168,10 +164,10 @@ class Guess:
     def _about(self):
         "What may be answered, in HTML and in text."
         if self.choices:
-            items = "".join(f"<li>{_escaped(choice)}</li>" for choice in self.choices)
+            items = "".join(f"<li>{escaped(choice)}</li>" for choice in self.choices)
             return f"<ul>{items}</ul>", " / ".join(self.choices)
         text = f"a number, in {self.unit}" if self.unit else "a number"
-        return f"<p>Give {_escaped(text)}.</p>", text
+        return f"<p>Give {escaped(text)}.</p>", text
 
     def _stored(self):
         "The question where nothing can be entered: a card, and the same as text."
@@ -185,16 +181,13 @@ class Guess:
     def _ask(self):
         "Show the question with a field or choices; without a live notebook, as text."
         page, text = self._stored()
-        if not (interactive() and _in_notebook()):
+        if not _has_widgets():
             show(page, text)
             return
         from IPython.display import display
 
         self._make_form()
-        view = dict(version_major=2, version_minor=0, model_id=self._form.model_id)
-        bundle = {"application/vnd.jupyter.widget-view+json": view}
-        # a bundle, since a widget of ipywidgets 7 would drop the id
-        bundle |= {"text/html": page, "text/plain": text}
+        bundle = {**widget_view(self._form), "text/html": page, "text/plain": text}
         self._place = display(bundle, raw=True, display_id=True)
 
     def _make_form(self):
@@ -260,7 +253,7 @@ class Guess:
             text = f"No single number can be read in “{self.said}”. Try for instance 500 or 0.5."
         else:
             text = "Type a number first, for instance 500 or 0.5."
-        self._status.value = f'<p role="status">{_escaped(text)}</p>'
+        self._status.value = f'<p role="status">{escaped(text)}</p>'
         if not self.choices:
             # Enter overtakes the last letters
             self._fields[0].observe(self._commit, "value")
@@ -280,7 +273,7 @@ class Guess:
         else:
             text = "No guess this time."
         head = "You guessed" if self.said else "A question"
-        page = _card(head, f"{self._asked()}<p>{_escaped(text)}</p>", {})
+        page = _card(head, f"{self._asked()}<p>{escaped(text)}</p>", {})
         if self._place:
             bundle = {"text/html": page, "text/plain": f"{self.question} {text}"}
             self._place.update(bundle, raw=True)
@@ -324,7 +317,7 @@ class Guess:
         words = self._words(truth, shown)
         extra = formatted(text) if text else ""
         pair = _pair(self._answer(), shown)
-        result = f'<div>{pair}<p class="words">{_escaped(words)}</p>{extra}</div>'
+        result = f'<div>{pair}<p class="words">{escaped(words)}</p>{extra}</div>'
         data = dict(question=self.question, truth=truth, shown=shown)
         page = _card("Guess and truth", f"{self._asked()}{result}", {"reveal": data})
         return page, f"{words} {text}".strip()
@@ -342,14 +335,9 @@ class Guess:
         "It has shown itself already, also where it is a cell's last line."
 
 
-def _in_notebook():
-    "True where there is a kernel, and widgets for it."
-    try:
-        import ipywidgets  # noqa: F401
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return hasattr(get_ipython(), "kernel")
+def _has_widgets():
+    "True where a reader can be asked: in a live notebook, with ipywidgets."
+    return interactive() and in_notebook() and find_spec("ipywidgets") is not None
 
 
 _GUESSES = {}  # of this kernel: question and choices to the latest `Guess`

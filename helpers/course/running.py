@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from helpers.course.settings import shell
+
 
 class OutOfTime(BaseException):
     "Raised inside an answer that runs too long."
@@ -76,17 +78,17 @@ def kernel_as_it_was():
     "Afterwards the kernel is as it was before."
     state = [*_STATE, _STATE_OF_GPU] if torch.cuda.is_initialized() else _STATE
     before = [(write, read()) for read, write in state]
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell:
-        shell.ask_exit = _leave
+    ipython = shell()
+    if ipython:
+        ipython.ask_exit = _leave
     try:
         with warnings.catch_warnings(), np.printoptions():
             yield
     finally:
         for write, value in before:
             write(value)
-        if shell:
-            del shell.ask_exit
+        if ipython:
+            del ipython.ask_exit
 
 
 def warm_up(

@@ -2,7 +2,6 @@
 
 All of them, and the player: whole/test_frames.py."""
 
-import ast
 import base64
 import io
 import re
@@ -14,7 +13,7 @@ from PIL import Image
 from shared import LESSONS, NBS, RACE, SOFTMAX, code_cells, pixels, read, stem
 
 from publish import frames
-from publish.live import has_live, names_of, needed, recorded
+from publish.live import dependencies, has_live, names_of, needed, recorded, statements_of
 
 LIVE = [NBS / f"{name}.ipynb" for name in frames.GRID]
 
@@ -88,35 +87,17 @@ def test_titles_that_never_change_say_nothing():
     assert frames.captions([["a", "b"], ["a", ""]]) == ["a; b", "a"]
 
 
-def statements_of(path):
-    "The statements of a lesson: source, names used, names set."
-    for cell in code_cells(read(path)):
-        try:
-            tree = ast.parse(cell.source)
-        except SyntaxError:  # the set-up cell is not Python alone
-            continue
-        for node in tree.body:
-            source = ast.unparse(node)
-            yield source, *names_of(source)
-
-
 @pytest.mark.parametrize("path", LESSONS, ids=stem)
 def test_no_later_cell_changes_what_a_live_figure_uses(path):
     "A control may be moved when the whole lesson has run."
-    statements = list(statements_of(path))
-    for number, (source, used, _) in enumerate(statements):
-        if not has_live(source):
+    statements = statements_of(path)
+    for number, statement in enumerate(statements, start=1):
+        if not statement.calls_live:
             continue
-        names = set(used)
-        count = 0
-        while count < len(names):
-            count = len(names)
-            for _, used_before, made in statements[:number]:
-                if made & names:
-                    names |= used_before
-        for later, _, made in statements[number + 1 :]:
-            if not later.startswith(("import ", "from ")):
-                assert not made & names, later
+        _, names = dependencies(statements[:number])
+        for later in statements[number:]:
+            if not later.source.startswith(("import ", "from ")):
+                assert not names_of(later.source)[1] & names, later.source
 
 
 # --- what may go wrong
