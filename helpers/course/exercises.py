@@ -739,7 +739,7 @@ def begin(
     words = (
         f"This lesson runs on {_DEVICES.get(device.type, f'`{device}`')}. {_SIZES[switches.size]}\n"
         f"Seed {switches.seed}: the random numbers start there, so each run draws the same ones.\n"
-        "You can change all three in `settings.ini`."
+        "Nothing has to be changed. Device, size and seed stand in `settings.ini`."
     )
     text = (
         f"Lesson {lesson} on {device}, {switches.size} size, seed {switches.seed}. "

@@ -244,7 +244,7 @@ def _picture(lesson):
 def _times(lesson):
     "How long a lesson takes to study, and to run."
     study = f"{lesson.minutes} minutes"
-    return f"{study}; runs in {lesson.runs}" if lesson.runs else study
+    return f"{study} to study, {lesson.runs} to run" if lesson.runs else study
 
 
 def _state(exercises, done):

@@ -243,7 +243,7 @@ def test_every_lesson_has_a_tile(learner):
         assert words(link) == f"{lesson.number}. {lesson.title}"
         text = words(tile)
         assert lesson.subtitle in text
-        assert f"{lesson.minutes} minutes; runs in {lesson.runs}" in text
+        assert f"{lesson.minutes} minutes to study, {lesson.runs} to run" in text
         assert f"0 of {len(lesson.exercises)} solved" in text
 
 
@@ -299,7 +299,7 @@ def test_titles_are_texts_in_tiles(learner, own_lesson):
     assert link.get("href") == "14_own%20notes.ipynb"
     assert [code.get_text() for code in tile.select("code")] == ["fit"]
     assert page.select("img, b, em, script") == []
-    assert "M*A*S*H | <b>" in words(tile) and "5 minutes; runs in <1 second" in words(tile)
+    assert "M*A*S*H | <b>" in words(tile) and "5 minutes to study, <1 second to run" in words(tile)
 
 
 NO_LESSONS = {
