@@ -54,6 +54,26 @@ JUPYTERLAB_SETTINGS = {
     # Live figures show their last picture on the next day.
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
+# In a page of `nbconvert --to html` a widget would ask the network; the picture beside it does not.
+NBCONVERT_SETTINGS = {
+    "NbConvertBase": {
+        "display_data_priority": [
+            "application/javascript",
+            "text/html",
+            "text/markdown",
+            "image/svg+xml",
+            "text/latex",
+            "image/png",
+            "image/jpeg",
+            "text/plain",
+        ]
+    }
+}
+# Where the programs look for these, below `.venv`.
+SETTINGS = {
+    "share/jupyter/lab/settings/overrides.json": JUPYTERLAB_SETTINGS,
+    "etc/jupyter/jupyter_nbconvert_config.json": NBCONVERT_SETTINGS,
+}
 # What pip may be configured for, and the variable that tells uv the same.
 UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -151,9 +171,10 @@ def prepare():
     clear()
     subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
     install()
-    settings = VENV / "share/jupyter/lab/settings/overrides.json"
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(json.dumps(JUPYTERLAB_SETTINGS, indent=2), encoding="utf-8")
+    for name, values in SETTINGS.items():
+        file = VENV / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values, indent=2), encoding="utf-8")
     STAMP.write_bytes(wanted())
     print("The environment is ready.", flush=True)
 

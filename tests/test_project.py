@@ -272,8 +272,8 @@ def course(tmp_path, monkeypatch):
 
 def test_second_run_does_nothing(course, capsys):
     course.prepare()
-    overrides = course.venv / "share/jupyter/lab/settings/overrides.json"
-    assert json.loads(overrides.read_text()) == course.b.JUPYTERLAB_SETTINGS
+    for name, values in course.b.SETTINGS.items():
+        assert json.loads((course.venv / name).read_text()) == values
     capsys.readouterr()
     (course.venv / "package" / "of_ones_own").touch()
     course.prepare()
@@ -302,6 +302,27 @@ def test_jupyterlab_knows_the_settings(plugin):
     known = schema(plugin)
     assert set(values) <= set(known["properties"])
     jsonschema.validate(values, known)
+
+
+def test_a_page_of_nbconvert_shows_the_picture_behind_a_widget():
+    "Without a network no widget is drawn there, even if its state was saved."
+    from nbconvert import HTMLExporter
+    from nbformat.v4 import new_code_cell, new_notebook, new_output
+    from traitlets.config import Config
+
+    widget = "application/vnd.jupyter.widget-"
+    view = {"version_major": 2, "version_minor": 0, "model_id": "a"}
+    data = {f"{widget}view+json": view, "image/png": "iVBORw0KGgo="}
+    cell = new_code_cell(outputs=[new_output("display_data", data)])
+    notebook = new_notebook(cells=[cell])
+    state = {"version_major": 2, "version_minor": 0, "state": {"a": {}}}
+    notebook.metadata["widgets"] = {f"{widget}state+json": state}
+    settings = Config(load_bootstrap().NBCONVERT_SETTINGS)
+    shown, _ = HTMLExporter(config=settings).from_notebook_node(notebook)
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    assert picture in shown
+    usual, _ = HTMLExporter().from_notebook_node(notebook)
+    assert picture not in usual, "the settings are no longer needed"
 
 
 @pytest.mark.parametrize("step", ["clear", "venv", "install", "settings"])

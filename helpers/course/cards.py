@@ -3,7 +3,7 @@
 import html
 import re
 
-from helpers.course.settings import in_notebook
+from helpers.course.settings import AT_REST, in_notebook
 
 # The mark of a dark page in JupyterLab, on the site, in Colab, in Quarto and in VS Code.
 DARK_PAGES = (
@@ -54,7 +54,7 @@ DARK {
 /* A widget that is not drawn: in a page of nbconvert's without a network. */
 .jp-OutputArea-output.jupyter-widgets:not(:has(> :not(script))) { font-size: 0; }
 .jp-OutputArea-output.jupyter-widgets:not(:has(> :not(script)))::before {
-  content: "Run this cell for its controls."; font-size: 14px;
+  content: "AT_REST"; font-size: 14px;
 }
 .course-bar > span:first-child {
   flex: 0 1 12rem; height: .55rem; border: 1px solid var(--course-muted); border-radius: 999px;
@@ -63,7 +63,9 @@ DARK {
 .course-bar > span:first-child > span {
   display: block; height: 100%; background: var(--course-solved);
 }
-</style>""".replace("DARK", ", ".join(f"{page} .course" for page in DARK_PAGES))
+</style>""".replace("DARK", ", ".join(f"{page} .course" for page in DARK_PAGES)).replace(
+    "AT_REST", AT_REST
+)
 
 # Beside the word, for those who see no colour.
 SIGNS = {"solved": "✓ ", "wrong": "✗ ", "open": "○ ", "note": ""}

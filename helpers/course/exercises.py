@@ -719,7 +719,7 @@ _DEVICES = {
     "mps": "the graphics chip of this Mac (`mps`)",
 }
 _SIZES = {
-    "quick": "Size `quick`: short runs. Results vary a little more than in long ones.",
+    "quick": "Size `quick`: short runs, so that no cell takes long.",
     "full": "Size `full`: more epochs and more seeds. Some cells take long.",
 }
 

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from traitlets import Unicode
 
 from .files import as_text
-from .settings import interactive, widget_view
+from .settings import AT_REST, interactive, widget_view
 
 # %% ../../nbs/backstage/course/figures.ipynb #98f65e9b
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
@@ -263,8 +264,11 @@ def frame(
     layout = dict(left=0.09, right=0.97, bottom=0.15, top=0.91, wspace=0.25)
     draw(figure.subplots(1, cols, gridspec_kw=layout), **values)
     for ax in figure.axes:
-        # those of a logarithmic scale take longer than all the rest
+        # small ticks, and labels that are formulas, take longer than all the rest
         ax.minorticks_off()
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter("{x:g}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90, pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
@@ -288,7 +292,7 @@ _LIVE_STYLE = """<style>
   text-align: right; margin: 0 8px 0 2px;
 }
 </style>
-<p class="course-dead"><strong>Run this cell to move these controls.</strong></p>"""
+<p class="course-dead"><strong>AT_REST</strong></p>""".replace("AT_REST", AT_REST)
 
 
 class _LiveFigure:
@@ -300,7 +304,7 @@ class _LiveFigure:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         bundle = {
-            "text/plain": "Run this cell to move the controls.",
+            "text/plain": AT_REST,
             "image/png": base64.b64encode(self.picture).decode(),
         }
         if self.box is not None:
@@ -317,6 +321,13 @@ def _align(controls):
         control.style.description_width = f"{8 * longest + 16}px"
         if hasattr(control.style, "button_width"):
             control.style.button_width = "auto"
+
+
+def _in_words(values):
+    "Where the controls stand, for readers who hear the page."
+    return "Drawn for " + ", ".join(
+        f"{name} = {value}" for name, value in values.items()
+    )
 
 
 def _player(slider):
@@ -362,6 +373,10 @@ def live(
     else:
         show = ipywidgets.HTML(page(**values()))
     show.add_class("course-live")
+    if "description" not in show.keys:
+        # the page asks for it before it shows a tooltip
+        show.add_traits(description=Unicode("").tag(sync=True))
+    show.tooltip = _in_words(values())
     note = ipywidgets.HTML(_LIVE_STYLE)
     note.add_class("course-note")
 
@@ -376,6 +391,7 @@ def live(
                 show.value = frame(draw, values(), cols, width, height)
             else:
                 show.value = page(**values())
+            show.tooltip = _in_words(values())
         except Exception as error:
             words = html.escape(f"{type(error).__name__}: {error}")
             note.value = f"{_LIVE_STYLE}<p>No picture for these values. {words}</p>"

@@ -12,6 +12,7 @@ from nbformat.v4 import new_output
 from traitlets import Dict
 
 from helpers.course.front import NOTEBOOKS, FrontPage
+from helpers.course.settings import AT_REST
 
 # What only the course's makers need in the folder of the notebooks.
 MAKERS = {"_quarto.yml", "sidebar.yml", "nbdev.yml", "ruff.toml", "assets", "images"}
@@ -88,7 +89,6 @@ REFRESH = """<script>
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-NOTE = "Run this cell for its controls."
 
 
 def _last_picture(model, models, alt):
@@ -117,8 +117,8 @@ def still(
                 alt = cell["metadata"].get("alt", "")
                 picture = _last_picture(view["model_id"], models, alt)
                 if picture:
-                    output["data"]["text/html"] = f"{picture}<p>{NOTE}</p>"
-                output["data"]["text/plain"] = NOTE
+                    output["data"]["text/html"] = f"{picture}<p>{AT_REST}</p>"
+                output["data"]["text/plain"] = AT_REST
 
 
 def course_pages() -> set:  # paths, below the folder of the notebooks

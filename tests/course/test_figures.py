@@ -132,6 +132,7 @@ def test_the_picture_stands_behind_the_widget(watched):
     assert base64.b64decode(bundle["image/png"]) == frame(power, {"exponent": 1})
     image, _, moved = figure.box.children
     assert image.value == figure.picture
+    assert image.tooltip.startswith("Drawn for exponent = 1")
     assert len({control.layout.width for control in moved.children}) == 1
     assert len({control.style.description_width for control in moved.children}) == 1
 

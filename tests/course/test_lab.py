@@ -128,8 +128,8 @@ MODELS = {
 }
 IMAGE = '<img src="data:image/png;base64,iVBORw0KGgo=" alt="A &quot;line&quot;">'
 STILLS = {
-    "box": f"{IMAGE}<p>{lab.NOTE}</p>",
-    "page": f"<table></table><p>{lab.NOTE}</p>",
+    "box": f"{IMAGE}<p>{lab.AT_REST}</p>",
+    "page": f"<table></table><p>{lab.AT_REST}</p>",
     "slider": None,
     "unknown": None,
 }
@@ -154,7 +154,7 @@ def test_widgets_without_a_kernel_show_what_they_showed_last(course, model):
     assert "widgets" not in notebook["metadata"]
     [[output]] = [cell["outputs"] for cell in notebook["cells"]]
     assert output["data"].get("text/html") == STILLS[model]
-    assert output["data"]["text/plain"] == lab.NOTE
+    assert output["data"]["text/plain"] == lab.AT_REST
     assert lab.WIDGET_VIEW not in output["data"]
 
 

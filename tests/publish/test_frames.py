@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from shared import LESSONS, NBS, RACE, SOFTMAX, code_cells, pixels, read, stem
 
+from helpers.course.settings import AT_REST
 from publish import frames
 from publish.live import dependencies, has_live, names_of, needed, recorded, statements_of
 
@@ -203,7 +204,7 @@ def test_a_picture_is_stored_without_a_widget(path):
         if has_live(cell.source):
             [output] = cell.outputs
             assert set(output["data"]) == {"image/png", "text/plain"}
-            assert output["data"]["text/plain"] == "Run this cell to move the controls."
+            assert output["data"]["text/plain"] == AT_REST
             assert len(cell.metadata["alt"]) > 60
 
 

@@ -17,8 +17,8 @@ READ = [path.name for path in LESSONS[1:8]] + ["glossary.ipynb", "then_and_now.i
 HIDDEN = ".jp-OutputArea-output button:has-text('Show more outputs'), .jp-TrimmedOutputs"
 DEAD = "text=/Error displaying widget|model not found|Error creating widget/i"
 
-# Not the sliders and the picture of a live figure: ipywidgets draws them, and gives them no names.
-OURS = (".course", ".course-note", ".Quiz")
+# Not the sliders of a live figure: ipywidgets draws them, and gives their handles no names.
+OURS = (".course", ".course-note", ".course-live", ".Quiz")
 
 # Code cells that have to be scrolled sideways, by their first line.
 WIDE = """() => [...document.querySelectorAll('.jp-Notebook .jp-InputArea-editor .cm-scroller')]
