@@ -85,8 +85,9 @@ def exercise(
 ):
     """Register the decorated function as the check of an exercise.
 
-    It is called with the learner's answer and raises a `Hint` unless that is right. Its one
-    parameter has the name that the answer has in the lesson."""
+    It is called with the learner's answer and raises a `Hint` unless that is right. What it
+    returns, if anything, is said to the learner who solved it: a score. Its one parameter has the
+    name that the answer has in the lesson."""
 
     def register(function):
         _EXERCISES[name] = Exercise(name, title, function, parameters, forward)
@@ -502,7 +503,7 @@ class Verdict:
     "What a check found."
 
     status: str  # 'not checked', 'not yet', 'not right' or 'solved'
-    message: str  # the hint, empty when solved
+    message: str  # the hint; when solved, a score or nothing
 
 
 _IMPORTS = {
@@ -534,11 +535,11 @@ def _in_their_words(error):
     return f"Your code raised {text}, in line {their_frames[-1].lineno}: `{their_frames[-1].line}`"
 
 
-def _verdict(error, seconds):
+def _verdict(error, score, seconds):
     "What an answer's end says: None, or an exception."
     match error:
         case None:
-            return Verdict("solved", "")
+            return Verdict("solved", score)
         case NotYet():
             return Verdict("not yet", str(error))
         case Hint():
@@ -581,17 +582,19 @@ def judge(
     if unanswered:
         return Verdict("not yet", unanswered)
     parameters = asked.parameters()
+    score = ""
 
     def run():
+        nonlocal score
         if asked.forward:
             _match_class(answer, parameters, asked.forward.split(", "))
-        asked.check(_guided(answer, parameters))
+        score = asked.check(_guided(answer, parameters)) or ""
 
     warm_up(answer)
     with kernel_as_it_was():
         torch.set_default_dtype(torch.float32)
         error = guarded(run, seconds)
-    return _verdict(error, seconds)
+    return _verdict(error, score, seconds)
 
 
 # What a lesson calls
@@ -634,22 +637,24 @@ def _of_lesson(count):
     return f"{'exercise' if count == 1 else 'exercises'} of this lesson"
 
 
-def _solved(name):
+def _solved(name, score):
     "Remember an exercise as solved; the card that says so, and its text."
     remembered = remember(name)
     done, problem = read_progress()
     lesson = exercises(name[:2])
     if not remembered:
         problem = f"Not remembered: {problem or f'{progress_file()} cannot be written.'}"
-        text = f"{name}: solved. ? of {len(lesson)} {_of_lesson(len(lesson))} are done.\n{problem}"
-        return card("solved", "Solved", name, problem), text
+        text = f"{name}: solved. ? of {len(lesson)} {_of_lesson(len(lesson))} are done."
+        said = f"{score}\n{problem}".strip()
+        return card("solved", "Solved", name, said), f"{text}\n{said}"
     count = sum(other in done for other in lesson)
     sentence, target = _next(name, done)
     more = bar(count, len(lesson), _of_lesson(len(lesson)))
     more += f"<p>{link(sentence, target) if target else escaped(sentence)}</p>"
     are = "is" if len(lesson) == 1 else "are"
     text = f"{name}: solved. {count} of {len(lesson)} {_of_lesson(len(lesson))} {are} done."
-    return card("solved", "Solved", name, more=more), f"{text}\n{sentence}"
+    said = "\n".join(filter(None, [text, score, sentence]))
+    return card("solved", "Solved", name, score, more), said
 
 
 def check(
@@ -668,7 +673,7 @@ def check(
         show(card("open", "Stopped", about, stopped), f"{about}: stopped.", place)
         raise
     if verdict.status == "solved":
-        page, text = _solved(name)
+        page, text = _solved(name, verdict.message)
     else:
         kind = "wrong" if verdict.status == "not right" else "open"
         page = card(kind, verdict.status.capitalize(), about, verdict.message)

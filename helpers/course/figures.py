@@ -108,7 +108,7 @@ def contours(
         x, y, height, levels=levels, cmap=_LOSS, alpha=0.6, extend="both"
     )
     if len(ax.figure.axes) == 1:
-        ax.figure.colorbar(filled, ax=ax, label="loss, power of ten")
+        ax.figure.colorbar(filled, ax=ax, label="log10 of the loss")
     for name, path in paths.items():
         path = np.asarray(path)
         ax.plot(path[:, 0], path[:, 1], lw=3, color="white")

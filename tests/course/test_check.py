@@ -23,7 +23,7 @@ import helpers.course.running as running
 from helpers.course.exercises import begin, check, exercise, exercises, judge, progress
 
 IMPORTS = "import numpy as np, torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
-RATE = 2 / 5032.58
+RATE = 2 / 51.735
 
 
 def starters():
@@ -427,15 +427,26 @@ def test_cards_say_it_by_colour_word_and_sign(notebook):
 
 def test_a_solved_exercise_leads_on(notebook):
     card = shown(check, "01-gradient-checker", gradient_in_place)[-1]
-    assert "1 of 3 exercises of this lesson" in card["text/html"]
+    assert "1 of 6 exercises of this lesson" in card["text/html"]
     text = "Next: 01-largest-rate, the largest safe learning rate"
     link = f'<a href="01_gradient_descent.ipynb#cell-id=cf23cfb9">{text}</a>'
     assert link in card["text/html"]
-    assert card["text/plain"].endswith(f"1 of 3 exercises of this lesson are done.\n{text}")
+    assert card["text/plain"].endswith(f"1 of 6 exercises of this lesson are done.\n{text}")
     card = shown(check, "01-largest-rate", RATE)[-1]
-    assert "Next: 01-update, " in card["text/html"], "the one left out"
-    card = shown(check, "01-update", update)[-1]
-    assert '<a href="02_layers_backward.ipynb">Next: lesson 02</a>' in card["text/html"]
+    assert "Next: 01-tens, " in card["text/html"]
+
+
+def test_after_the_last_exercise_the_one_left_out_or_the_next_lesson():
+    done = dict.fromkeys(exercises("01"), "2026-01-31")
+    assert module._next("01-update", done) == ("Next: lesson 02", "02_layers_backward.ipynb")
+    del done["01-update"]
+    assert module._next("01-two-rates", done)[0].startswith("Next: 01-update, ")
+
+
+def test_a_challenge_says_its_score(notebook):
+    card = shown(check, "01-two-rates", (0.00018, 0.25))[-1]
+    score = "The loss after one epoch is 3.16e-05."
+    assert score in card["text/html"] and f"are done.\n{score}" in card["text/plain"]
 
 
 def test_every_link_leads_to_a_cell_that_is_there():
@@ -457,7 +468,7 @@ def test_the_last_exercise_leads_nowhere():
 def test_without_the_notebook_there_are_words(notebook, monkeypatch):
     monkeypatch.setattr(module, "lesson_file", lambda lesson: None)
     card = shown(check, "01-largest-rate", RATE)[-1]
-    assert "<p>Next: 01-update, the update for one row</p>" in card["text/html"]
+    assert "<p>Next: 01-tens, updates along the valley, x in tens</p>" in card["text/html"]
     assert "<a " not in card["text/html"]
 
 
@@ -522,6 +533,6 @@ def test_a_dollar_in_a_data_frame_begins_no_formula(learner, capsys):
 def test_a_terminal_gets_plain_text(learner, capsys):
     check("01-update", update)
     assert capsys.readouterr().out == (
-        "01-update: solved. 1 of 3 exercises of this lesson are done.\n"
+        "01-update: solved. 1 of 6 exercises of this lesson are done.\n"
         "Next: 01-gradient-checker, a gradient by finite differences\n"
     )
