@@ -48,6 +48,21 @@ GRID = {
             },
         ),
     ],
+    "02_layers_backward": [
+        (
+            "Two ReLUs, dashed, and their sum, a line with two bends.",
+            {
+                "hinge_1": [-1, 0],
+                "slope_1": [-1, 1, 2],
+                "hinge_2": [0, 1],
+                "slope_2": [-2, -1, 1],
+            },
+        ),
+        (
+            "A wave in grey, and the broken line of a net that learns it; dots mark the hinges.",
+            {"hundreds": [0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50]},
+        ),
+    ],
     "04_momentum_adam": [
         (
             "The loss surface over slope and intercept, a long narrow valley, and the path of the "
