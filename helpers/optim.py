@@ -16,13 +16,29 @@ __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 import torch
 
 # %% ../nbs/05_optimizers.ipynb #94db7b9f
-def _check_params(params):
-    "Refuse an empty list of parameters."
+def _as_list(params):
+    "The tensors to move; an error for what would not move."
+    if isinstance(params, torch.nn.Module):
+        raise TypeError("Hand over the parameters of the model: model.parameters().")
+    params = [params] if torch.is_tensor(params) else list(params)
     if not params:
         raise ValueError(
             "There are no parameters to move. A generator such as "
             "model.parameters() can be used once: make it anew."
         )
+    for p in params:
+        if not torch.is_tensor(p):
+            raise TypeError(
+                f"Only tensors can be moved, and {type(p).__name__} is none."
+            )
+        if not p.is_leaf:
+            raise ValueError(
+                "A tensor that was computed from others gets no gradient of its own. "
+                "Make it anew: tensor.detach().requires_grad_()."
+            )
+        if p.is_complex():
+            raise ValueError("Complex parameters are not supported: use torch.optim.")
+    return params
 
 
 def _check_hyper(name, value):
@@ -44,13 +60,14 @@ class Optimizer:
 
     def __init__(
         self,
-        params,  # tensors to move, or a single one; an empty list: `ValueError`
+        params,  # tensors to move, or a single one; what cannot move: an error
         lr: float,  # learning rate
         **hyper,  # further hyper-parameters; out of their range: `ValueError`
     ):
-        self.params = [params] if torch.is_tensor(params) else list(params)
-        _check_params(self.params)
+        self.params = _as_list(params)
         for name, value in dict(lr=lr, **hyper).items():
+            if torch.is_tensor(value):
+                value = value.item()  # a plain number from here on
             _check_hyper(name, value)
             setattr(self, name, value)  # self.lr = lr, and so on
         self.steps = [0] * len(self.params)  # how often each parameter was moved

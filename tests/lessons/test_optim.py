@@ -282,3 +282,29 @@ def test_import_needs_neither_pandas_nor_matplotlib():
     code = "import sys, helpers.optim; print(*{'pandas', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_what_cannot_move_is_refused():
+    "PyTorch refuses it, too; nothing would happen, without a word."
+    net = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    for model in (net, net[0]):
+        with pytest.raises(TypeError, match=r"model\.parameters\(\)"):
+            SGD(model, lr=0.1)
+    with pytest.raises(TypeError, match="Linear is none"):
+        SGD(list(net), lr=0.1)
+    computed = torch.randn(3, requires_grad=True) * 0.1
+    with pytest.raises(ValueError, match="computed from others"):
+        Adam([computed], lr=0.1)
+    with pytest.raises(ValueError, match="Complex"):
+        Adam([torch.nn.Parameter(torch.tensor([1 + 2j]))], lr=0.1)
+
+
+@pytest.mark.parametrize("make", [SGD, Adam])
+def test_a_rate_may_come_as_a_tensor(make):
+    ours = torch.tensor([1.0, 2.0], requires_grad=True)
+    plain = ours.detach().clone().requires_grad_()
+    for p, lr in ((ours, torch.tensor(0.1)), (plain, 0.1)):
+        optimizer = make([p], lr=lr)
+        p.square().sum().backward()
+        optimizer.step()
+    torch.testing.assert_close(ours, plain)
