@@ -316,7 +316,7 @@ def check_first_step(first_step):
     if near(move, 0.1, 2e-4):
         return
     for hint, number in wrong.items():
-        if math.isclose(move, number, rel_tol=0.005):
+        if math.isclose(move, number, rel_tol=0.002):
             raise Hint(hint)
     if move < 0:
         raise Hint("A length is positive.")
