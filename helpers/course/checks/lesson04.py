@@ -283,11 +283,11 @@ def check_adam(adam_step):
                     p, g, a, s, step, 1.0, betas, eps
                 )
             ),
-            "That is the move. Return the new parameter: subtract the move from `p`.": _move_only,
-            "Return three things: the new parameter and both averages.": _one_result,
+            "That is the move. Return the new parameters: subtract the move from `p`.": _move_only,
+            "Return three things: the new parameters and both averages.": _one_result,
         },
         tolerance=1e-7,
-        returns="three things: the new parameter and both averages",
+        returns="three things: the new parameters and both averages",
     )
 
 
