@@ -65,8 +65,8 @@ GRID = {
     ],
     "04_momentum_adam": [
         (
-            "The loss surface over slope and intercept, a long narrow valley, and the path of the "
-            "optimizer in it.",
+            "The loss surface over slope and intercept, a long narrow valley, and the path of a "
+            "rule in it.",
             {
                 "kind": ...,
                 "lr": [1e-5, 1e-4, 3e-4, 1e-2, 0.1, 0.3, 1, 3, 10],

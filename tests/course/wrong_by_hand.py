@@ -1,5 +1,8 @@
 "Wrong answers that are no wrong solutions of a pure function, with words of the fitting hint."
 
+import math
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -78,6 +81,27 @@ def no_backward(model, xb, yb, lr):
 
 def targets_first(model, xb, yb, lr):
     return F.cross_entropy(yb, model(xb)).item()
+
+
+# Lesson 04
+
+
+def rules(letters):
+    return dict(zip(("plain", "momentum, damped", "RMSProp", "Adagrad", "Adam"), letters))
+
+
+def own_adam(lr, updates=math.inf):
+    "Adam, annealed if the number of updates is finite."
+
+    def rule(gradient, state):
+        rate = lr * (1 - state.step / updates)
+        state.step += 1
+        state.average = 0.9 * state.average + 0.1 * gradient
+        state.squares = 0.999 * state.squares + 0.001 * gradient**2
+        m = state.average / (1 - 0.9**state.step)
+        return rate * m / (np.sqrt(state.squares / (1 - 0.999**state.step)) + 1e-8)
+
+    return rule
 
 
 # Lessons 05 and 08
@@ -332,6 +356,60 @@ WRONG = {
         (train_step(before=False), "the loss before it"),
         (no_backward, "did you call `backward`"),
         (targets_first, "the outputs come first"),
+    ],
+    "04-translate": [
+        ((0.001, 3), "wrong way round"),
+        ((0.001, 0.12), "divided: the damped move"),
+        ((0.2, 0.12), "This recipe has 0.95"),
+        ((0.021, 0.12), "divided by β"),
+        ((0.019, 0.12), "multiplied by β"),
+        ((0.02, 0.12), "not translated"),
+        ((0.78, 0.12), "(1 + β) / (1 - β)"),
+        ((5, 0.12), "1 / (1 - 0.95)"),
+        ((0.4, 3), "second is divided"),
+        ((0.4, 0.06), "This recipe has 0.8"),
+        ((0.4, 0.48), "multiplied by β"),
+        ((0.4, 0.75), "divided by β"),
+        ((0.4, 0.6), "not translated"),
+        ((0.4, 7), "5 times as long"),
+        (0.4, "Two numbers"),
+        ((0.4, ...), "1 of 2"),
+    ],
+    "04-first-step": [
+        (0.01, "one learning rate"),
+        (0.86 / 73.96, "Take its root"),
+        (8.6, "still to be divided"),
+        (0.86, "plain descent"),
+        (0.01 / 0.99**0.5, "enters with 1 - β"),
+        (0.01 / 0.1**0.5, "β = 0.9"),
+        (1.0, "twice"),
+        (0.001, "longer than one learning rate"),
+        (10, "in learning rates"),
+        (-0.1, "positive"),
+        (3, "First the average"),
+        ("long", "One number"),
+    ],
+    "04-which": [
+        (rules("DABEC"), "Look at the second half"),
+        (rules("DCAEB"), "corrects its average"),
+        (rules("EBADC"), "how long is each move"),
+        (rules("DBEAC"), "A and E are exchanged"),
+        (rules("DBAAC"), "stands there twice"),
+        (rules("DBAFC"), "from A to E"),
+        (rules(["D", ..., "A", "E", "C"]), "1 of 5 is still to be answered"),
+        ("D", "letter for each"),
+    ],
+    "04-bug": [(lambda gradients, lr=0.1, beta1=0.9, beta2=0.999, eps=1e-8: None, "None")],
+    "04-own-rule": [
+        (lambda gradient, state: 1e-4 * gradient, "hardly moved"),
+        (lambda gradient, state: 1e-3 * gradient, "diverges"),
+        (lambda gradient, state: -1e-5 * gradient, "uphill"),
+        (lambda gradient, state: np.array([1.8e-4, 0.25]) * gradient, "alike"),
+        (lambda gradient, state: 0.1, "two numbers"),
+        (lambda gradient, state: "down", "two numbers"),
+        (own_adam(0.5), "still high at the end"),
+        (own_adam(2, 145), "You are near"),
+        (lambda gradient: gradient, "should take 2"),
     ],
     "05-suspects": [
         (adams("ABDC"), "exactly one learning rate"),
