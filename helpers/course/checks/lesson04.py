@@ -528,5 +528,5 @@ def check_own_rule(my_rule):
         )
     raise Hint(
         f"{score} You are near. Try a higher learning rate at the beginning, "
-        "or other betas: a shorter memory follows faster."
+        "and shorter memories, such as betas of 0.5 and 0.99: they follow faster."
     )
