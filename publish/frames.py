@@ -48,6 +48,12 @@ GRID = {
             },
         ),
     ],
+    "03_mnist_sgd": [
+        (
+            "The training loss of a tiny net over 200 updates, and a dotted line at ln 3.",
+            {"lr": ..., "start": [0, 1, 2]},
+        )
+    ],
     "04_momentum_adam": [
         (
             "The loss surface over slope and intercept, a long narrow valley, and the path of the "
