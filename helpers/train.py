@@ -243,8 +243,8 @@ def _steps_in_epoch(batches):
         steps = len(batches)
     except TypeError:
         raise TypeError(
-            "`fit` needs batches that have a length and begin anew in each epoch, such as "
-            f"`Batches` or a DataLoader. A {type(batches).__name__} is neither."
+            "`fit` needs batches that have a length and begin anew in each epoch, such "
+            f"as `Batches` or a DataLoader. A {type(batches).__name__} is neither."
         ) from None
     if not steps:
         raise ValueError(f"There is nothing to learn from. {_NO_BATCH}")
@@ -283,8 +283,8 @@ def _one_row_message(rows, bs):
         return "There is one row only, and batch norm needs at least two."
     better = next(size for size in count(bs + 1) if (rows - 1) % size)
     return (
-        f"{rows} rows in batches of {bs} leave one row for the last batch, and batch norm "
-        f"needs at least two. Take bs = {better}, or leave a row out."
+        f"{rows} rows in batches of {bs} leave one row for the last batch, and batch "
+        f"norm needs at least two. Take bs = {better}, or leave a row out."
     )
 
 # %% ../nbs/03_mnist_sgd.ipynb #3e302285
@@ -302,14 +302,15 @@ def fit(
 ) -> History:
     """Train, and return what happened. After an epoch that ends in NaN, stop.
 
-    A notebook's stop button ends the training too. What the model has learned stays, and
-    what happened so far is returned, with `stopped` True. (In a script, Ctrl-C stops the
-    script as ever.) What cannot be trained is refused with a sentence: `ValueError`."""
+    A notebook's stop button ends the training too. What the model has learned stays,
+    and what happened so far is returned, with `stopped` True. (In a script, Ctrl-C
+    stops the script as ever.) What cannot be trained is refused with a sentence:
+    `ValueError`."""
     history = History(_steps_in_epoch(batches))
     steps = epochs * len(batches)
     _check_parameters(model, optimizer)
     _check_last_batch(model, batches)
-    model.zero_grad()  # what an earlier run left, also where this optimizer does not look
+    model.zero_grad()  # what an earlier run left, also where no optimizer looks
     optimizer.zero_grad()
     losses = []  # of this epoch: to read numbers from a GPU takes time
     with progress_bar(steps) as bar:
@@ -364,9 +365,9 @@ def _why_nan(batches, epoch):
         for name, part in (("xb", xb), ("yb", yb)):
             if torch.is_tensor(part) and not torch.isfinite(part).all():
                 return (
-                    f"{start}, because there are values in the data that are no numbers: "
-                    f"look at `{name}` of batch {n}. Mend the data, and begin again with "
-                    "new weights. A lower learning rate does not help."
+                    f"{start}, because there are values in the data that are no "
+                    f"numbers: look at `{name}` of batch {n}. Mend the data, and begin "
+                    "again with new weights. A lower learning rate does not help."
                 )
     return (
         f"{start}: the rate is too high. Begin again with new weights and a lower rate."
