@@ -147,18 +147,18 @@ def training(models=1, zero=True, rows="all", result=True, before=False, uphill=
     return train_new
 
 
-def entry(lr, bs, digits=None):
+def entry(lr, bs):
     "An entry of the open challenge, on ten noisy patterns in place of digits."
     generator = torch.Generator().manual_seed(0)
     shapes = torch.rand(10, 784, generator=generator)
 
     def part(rows):
         y = torch.randint(10, (rows,), generator=generator)
-        x = 0.04 * shapes[y] + 0.5 * torch.rand(rows, 784, generator=generator)
+        x = 0.2 * shapes[y] + 0.3 * torch.randn(rows, 784, generator=generator)
         return x, y
 
     made = SimpleNamespace(train=part(5000), valid=part(500))
-    return {"lr": lr, "bs": bs, "digits": digits or made}
+    return made, {"lr": lr, "bs": bs}
 
 
 def no_backward(model, xb, yb, lr):
@@ -437,15 +437,17 @@ WRONG = {
         (training(uphill=True), "does not end where"),
     ],
     "03-one-epoch": [
-        (entry(..., ...), "2 of 3 are still to be answered"),
+        (entry(..., ...), "Write a learning rate"),
+        (entry(0.1, ...), "Write a learning rate"),
         (entry("fast", 8), "should be numbers"),
         (entry(-0.1, 8), "larger than 0"),
         (entry(0.1, 2.5), "whole number"),
         (entry(0.1, 2), "at least 8"),
         (entry(1e-5, 500), "hardly moved"),
-        (entry(0.02, 128), "only 40 updates"),
+        (entry(0.1, 128), "only 40 updates"),
         (entry(0.2, 64), "has 79 updates"),
-        (0.1, "dictionary"),
+        (0.1, "is a pair"),
+        (({"lr": 0.1, "bs": 8}, None), "is a pair"),
     ],
     "05-suspects": [
         (adams("ABDC"), "exactly one learning rate"),

@@ -483,7 +483,8 @@ def check_bug(train_new):
         if near(list(model.parameters()), list(second.parameters())):
             raise NotYet(
                 "The model that comes back has not moved. Which model does the optimizer know? "
-                "Count how often `make_model()` is called; then change the function above."
+                "Count how often `make_model()` is called; "
+                "then change the function in the cell above."
             )
         raise Hint("There are still two models: call `make_model()` once.")
     if not made:
@@ -525,22 +526,28 @@ def _misread(digits, lr, bs):
 
 @exercise("03-one-epoch", "one epoch with 5,000 pictures")
 def check_one_epoch(entry):
-    if not isinstance(entry, dict) or set(entry) != {"lr", "bs", "digits"}:
-        raise Hint('An entry is a dictionary: {"lr": 0.2, "bs": 64, "digits": mnist}.')
-    if entry["lr"] is ... or entry["bs"] is ...:
-        raise NotYet("Write a learning rate and a batch size in place of `...`.")
     try:
-        lr = float(entry["lr"])
-        bs = int(entry["bs"])
+        digits, numbers = entry
+        lr, bs = numbers["lr"], numbers["bs"]
+    except (TypeError, ValueError, KeyError):
+        raise Hint('An entry is a pair: (mnist, {"lr": 0.2, "bs": 64}), for instance.') from None
+    if lr is ... or bs is ...:
+        raise NotYet(
+            "Write a learning rate and a batch size in the cell above, each in place of `...`, "
+            "and run the cell again."
+        )
+    try:
+        lr = float(lr)
+        whole = int(bs)
     except (TypeError, ValueError):
         raise Hint("`lr` and `bs` should be numbers, for instance 0.2 and 64.") from None
     if not lr > 0:
         raise Hint("The learning rate should be larger than 0: below it the loss rises.")
-    if bs != entry["bs"] or not 1 <= bs <= 5000:
+    if whole != bs or not 1 <= bs <= 5000:
         raise Hint("The batch size should be a whole number from 1 to 5000.")
     if bs < 8:
         raise Hint("Batches of fewer than 8 rows take too long here. Take at least 8.")
-    digits = entry["digits"]
+    bs = whole
     if callable(digits):
         digits = digits()
     torch.set_num_threads(1)  # nets this small gain nothing from a second core
