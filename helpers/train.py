@@ -1,4 +1,4 @@
-"""From one update to a net that reads handwriting, in five lines of training.
+"""From one update to a net that reads handwriting, in twelve lines of training.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/mnist_sgd.html.md"""
 
@@ -8,13 +8,15 @@ Docs: https://example.github.io/whats-inside-a-neural-net/mnist_sgd.html.md"""
 __all__ = ['Batches', 'accuracy', 'evaluate', 'History', 'set_hyper', 'get_rate', 'one_step', 'fit']
 
 # %% ../nbs/03_mnist_sgd.ipynb #c164ec15
+import copy
 import math
+from itertools import count
 
 import torch
 import torch.nn.functional as F
 
 from .course.figures import lines
-from .course.settings import best_device, progress_bar
+from .course.settings import best_device, in_notebook, progress_bar
 
 # %% ../nbs/03_mnist_sgd.ipynb #111949dd
 def _check_batches(x, y, bs):
@@ -87,7 +89,7 @@ def accuracy(
 @torch.no_grad()
 def evaluate(
     model: torch.nn.Module,
-    batches: Batches,
+    batches: Batches,  # at least one, else: `ValueError`
     loss=F.cross_entropy,  # function of outputs and targets, a mean over the rows
     metrics: dict = {"accuracy": accuracy},  # by name; means over the rows, as well
 ) -> dict:  # 'loss' and each metric, as plain numbers
@@ -97,13 +99,25 @@ def evaluate(
     rows = 0
     training = model.training
     model.eval()
-    for xb, yb in batches:
-        outputs = model(xb)
-        for name, function in functions.items():
-            totals[name] += len(xb) * function(outputs, yb).item()
-        rows += len(xb)
-    model.train(training)  # the mode it was in before
+    try:
+        for xb, yb in batches:
+            outputs = model(xb)
+            for name, function in functions.items():
+                # Python's own numbers: Apple's GPU has no float64
+                totals[name] += len(xb) * function(outputs, yb).item()
+            rows += len(xb)
+    finally:
+        model.train(training)  # the mode it was in before
+    if not rows:
+        raise ValueError(f"There is nothing to evaluate on. {_NO_BATCH}")
     return {name: total / rows for name, total in totals.items()}
+
+
+_NO_BATCH = (
+    "The batches gave no batch: an iterator can be used only once, and a DataLoader "
+    "with drop_last gives nothing if it has fewer rows than a batch. "
+    "Hand over `Batches`, or a DataLoader with a smaller batch_size."
+)
 
 # %% ../nbs/03_mnist_sgd.ipynb #18ff1c09
 class History:
@@ -117,6 +131,7 @@ class History:
         self.rates = []  # learning rate of each step
         self.valid = []  # scores after each epoch, a dictionary for each
         self.steps_per_epoch = steps_per_epoch
+        self.stopped = False  # True if the stop button ended the training
 
     def plot(
         self,
@@ -137,9 +152,14 @@ class History:
 # %% ../nbs/03_mnist_sgd.ipynb #96f45f4b
 def set_hyper(
     optimizer,  # one of `helpers.optim` or of `torch.optim`
-    **values,  # for instance lr=0.1; a name that it does not have: `ValueError`
+    **values,  # for instance lr=0.1; an unknown name or a negative lr: `ValueError`
 ):
     "Give hyper-parameters, which you choose (such as the rate), new values."
+    if not values.get("lr", 0) >= 0:  # also where it is nan
+        raise ValueError(
+            f"lr = {values['lr']}: with a learning rate below 0 the loss rises. "
+            "If a schedule gave it, let the schedule end at 0 or above."
+        )
     for group in _groups(optimizer):
         for name, value in values.items():
             key, value = _translated(group, name, value)
@@ -197,6 +217,76 @@ def one_step(
     optimizer.zero_grad()
     return value.detach()  # the number alone, without what `backward` needed
 
+# %% ../nbs/03_mnist_sgd.ipynb #guards
+def _check_parameters(model, optimizer):
+    "`ValueError` unless training can change something."
+    learned = {id(p) for p in model.parameters() if p.requires_grad}
+    if not learned:
+        raise ValueError(
+            "The model has no parameter to learn: none, or all of them are frozen. "
+            "Set `requires_grad` of some of them to True."
+        )
+    moved = []
+    for group in _groups(optimizer):
+        moved += group.get("params", [])
+    if moved and not any(id(p) in learned for p in moved):
+        raise ValueError(
+            "The optimizer has none of the parameters that this model learns, so "
+            "nothing would be learned. Make it from this very model: "
+            "`SGD(model.parameters(), lr)`."
+        )
+
+
+def _steps_in_epoch(batches):
+    "How many batches there are; `ValueError` if none, `TypeError` if nobody knows."
+    try:
+        steps = len(batches)
+    except TypeError:
+        raise TypeError(
+            "`fit` needs batches that have a length and begin anew in each epoch, such "
+            f"as `Batches` or a DataLoader. A {type(batches).__name__} is neither."
+        ) from None
+    if not steps:
+        raise ValueError(f"There is nothing to learn from. {_NO_BATCH}")
+    return steps
+
+
+_ONE_ROW = "more than 1 value per channel"  # as PyTorch's batch norm says it
+
+
+def _one_row_stops(model, xb):
+    "True if batch norm refuses this single row. The model stays as it is."
+    devices = [xb.device] if xb.is_cuda else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        try:
+            copy.deepcopy(model).train()(xb)
+        except Exception as error:
+            return _ONE_ROW in str(error)
+    return False
+
+
+def _check_last_batch(model, batches):
+    "`ValueError` if the last batch has one row, and batch norm would stop there."
+    norm = torch.nn.modules.batchnorm._BatchNorm
+    if not isinstance(batches, Batches) or not any(
+        isinstance(layer, norm) for layer in model.modules()
+    ):
+        return
+    rows = len(batches.x)
+    if (rows - 1) % batches.bs == 0 and _one_row_stops(model, batches.x[-1:]):
+        raise ValueError(_one_row_message(rows, batches.bs))
+
+
+def _one_row_message(rows, bs):
+    "What to do about a last batch of one row."
+    if rows == 1:
+        return "There is one row only, and batch norm needs at least two."
+    better = next(size for size in count(bs + 1) if (rows - 1) % size)
+    return (
+        f"{rows} rows in batches of {bs} leave one row for the last batch, and batch "
+        f"norm needs at least two. Take bs = {better}, or leave a row out."
+    )
+
 # %% ../nbs/03_mnist_sgd.ipynb #3e302285
 def fit(
     model: torch.nn.Module,
@@ -210,29 +300,75 @@ def fit(
     step=one_step,  # what is done with a batch: any function like `one_step`
     score=evaluate,  # what is done with `valid`: any function like `evaluate`
 ) -> History:
-    "Train, and return what happened. After an epoch that ends in NaN, stop."
-    history = History(len(batches))
+    """Train, and return what happened. After an epoch that ends in NaN, stop.
+
+    A notebook's stop button ends the training too. What the model has learned stays,
+    and what happened so far is returned, with `stopped` True. (In a script, Ctrl-C
+    stops the script as ever.) What cannot be trained is refused with a sentence:
+    `ValueError`."""
+    history = History(_steps_in_epoch(batches))
     steps = epochs * len(batches)
+    _check_parameters(model, optimizer)
+    _check_last_batch(model, batches)
+    model.zero_grad()  # what an earlier run left, also where no optimizer looks
     optimizer.zero_grad()
+    losses = []  # of this epoch: to read numbers from a GPU takes time
     with progress_bar(steps) as bar:
-        for epoch in range(epochs):
-            model.train()
-            losses = []
-            for xb, yb in batches:
-                if schedule:
-                    done = len(history.rates) / steps  # one rate a step was noted
-                    set_hyper(optimizer, **schedule(done))
-                history.rates.append(get_rate(optimizer))
-                losses.append(step(model, xb, yb, loss, optimizer))
-                bar.update()
-            # To read numbers from a GPU takes time: we do it once an epoch.
-            history.losses += torch.stack(losses).tolist()
-            if valid is not None:
-                history.valid.append(score(model, valid, loss, metrics))
-            if math.isnan(history.losses[-1]):
-                print(
-                    f"The loss is no longer a number (epoch {epoch + 1}): the rate is "
-                    "too high. Begin again with new weights and a lower rate."
-                )
-                break
+        try:
+            for epoch in range(epochs):
+                model.train()
+                for xb, yb in batches:
+                    if schedule:
+                        done = len(history.rates) / steps  # one rate a step was noted
+                        set_hyper(optimizer, **schedule(done))
+                    history.rates.append(get_rate(optimizer))
+                    losses.append(step(model, xb, yb, loss, optimizer))
+                    bar.update()
+                if not losses:
+                    raise ValueError(f"No batch in epoch {epoch + 1}. {_NO_BATCH}")
+                history.losses += _numbers(losses)
+                losses = []
+                if valid is not None:
+                    history.valid.append(score(model, valid, loss, metrics))
+                if math.isnan(history.losses[-1]):
+                    print(_why_nan(batches, epoch))
+                    break
+        except KeyboardInterrupt:
+            if not in_notebook():
+                raise
+            history.losses += _numbers(losses)
+            history.rates = history.rates[: len(history.losses)]
+            history.stopped = True
+            print(
+                f"Stopped after {len(history.losses):,} of {steps:,} steps. The model "
+                "keeps what it has learned, and what happened so far is returned."
+            )
+        except ValueError as error:
+            if _ONE_ROW not in str(error):
+                raise
+            raise ValueError(
+                "A batch had one row, and batch norm needs at least two. Take another "
+                "batch size, or a DataLoader with drop_last=True."
+            ) from error
     return history
+
+
+def _numbers(losses):
+    "Losses on a device as a list of plain numbers, read in one go."
+    return torch.stack(losses).tolist() if losses else []
+
+
+def _why_nan(batches, epoch):
+    "The sentence for a loss that is no longer a number: are the data to blame?"
+    start = f"The loss is no longer a number (epoch {epoch + 1})"
+    for n, (xb, yb) in enumerate(batches, start=1):
+        for name, part in (("xb", xb), ("yb", yb)):
+            if torch.is_tensor(part) and not torch.isfinite(part).all():
+                return (
+                    f"{start}, because there are values in the data that are no "
+                    f"numbers: look at `{name}` of batch {n}. Mend the data, and begin "
+                    "again with new weights. A lower learning rate does not help."
+                )
+    return (
+        f"{start}: the rate is too high. Begin again with new weights and a lower rate."
+    )

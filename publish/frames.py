@@ -63,6 +63,12 @@ GRID = {
             {"hundreds": [0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50]},
         ),
     ],
+    "03_mnist_sgd": [
+        (
+            "The training loss of a tiny net over 200 updates, and a dotted line at ln 3.",
+            {"lr": ..., "start": [0, 1, 2]},
+        )
+    ],
     "04_momentum_adam": [
         (
             "The loss surface over slope and intercept, a long narrow valley, and the path of a "

@@ -1,6 +1,7 @@
 "Wrong answers that are no wrong solutions of a pure function, with words of the fitting hint."
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -69,6 +70,97 @@ def train_step(guard=True, zero=True, sign=-1, rebind=False, item=True, before=T
         return loss.item() if item else loss
 
     return step
+
+
+def other_loss(loss_of):
+    "A step of plain SGD with another loss."
+
+    def step(model, xb, yb, lr):
+        loss = loss_of(model(xb), yb)
+        loss.backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                p -= lr * p.grad
+                p.grad = None
+        return loss.item()
+
+    return step
+
+
+def with_optimizer(model, xb, yb, lr):
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    loss = F.cross_entropy(model(xb), yb)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+class Wrapped(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, xb):
+        return self.linear(xb)
+
+
+class Inherited(nn.Linear):
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+
+
+class Unwritten(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+
+    def forward(self, xb):
+        raise NotImplementedError
+
+
+def causes(letters):
+    names = (
+        "as it should be",
+        "learning rate too low",
+        "learning rate too high",
+        "gradients never zeroed",
+        "labels of other pictures",
+    )
+    return dict(zip(names, letters))
+
+
+def training(models=1, zero=True, rows="all", result=True, before=False, uphill=False):
+    "The function of the bug exercise with mistakes."
+
+    def train_new(make_model, batches, lr):
+        made = [make_model() for _ in range(models)]
+        model = made[-1]
+        optimizer = torch.optim.SGD(made[0].parameters(), lr=lr, maximize=uphill)
+        for xb, yb in {"all": batches, "last": batches[-1:], "first": batches[:1]}[rows]:
+            loss = F.cross_entropy(model(xb), yb)
+            loss.backward()
+            if before:
+                optimizer.zero_grad()
+            optimizer.step()
+            if zero:
+                optimizer.zero_grad()
+        return model if result else loss
+
+    return train_new
+
+
+def entry(lr, bs):
+    "An entry of the open challenge, on ten noisy patterns in place of digits."
+    generator = torch.Generator().manual_seed(0)
+    shapes = torch.rand(10, 784, generator=generator)
+
+    def part(rows):
+        y = torch.randint(10, (rows,), generator=generator)
+        x = 0.2 * shapes[y] + 0.3 * torch.randn(rows, 784, generator=generator)
+        return x, y
+
+    made = SimpleNamespace(train=part(5000), valid=part(500))
+    return made, {"lr": lr, "bs": bs}
 
 
 def no_backward(model, xb, yb, lr):
@@ -346,6 +438,9 @@ WRONG = {
         (linear(torch.zeros), "start equal"),
         (linear(torch.randn), "too large"),
         (linear(add=False), "not added"),
+        (Wrapped, "uses `nn.Linear`"),
+        (Inherited, "uses `nn.Linear`"),
+        (Unwritten, "Write your answer"),
     ],
     "03-training-step": [
         (train_step(zero=False), "Zero them"),
@@ -356,6 +451,49 @@ WRONG = {
         (train_step(before=False), "the loss before it"),
         (no_backward, "did you call `backward`"),
         (targets_first, "the outputs come first"),
+        (with_optimizer, "the optimizer's update"),
+        (other_loss(lambda o, y: F.cross_entropy(o.softmax(1), y)), "takes the softmax itself"),
+        (other_loss(lambda o, y: F.mse_loss(o, F.one_hot(y, 3).float())), "squared error"),
+        (other_loss(lambda o, y: F.cross_entropy(o, y, reduction="sum")), "sum over the rows"),
+        (other_loss(lambda o, y: F.cross_entropy(o.relu(), y)), "through a ReLU"),
+    ],
+    "03-dead-units": [
+        (lambda t: (t <= 0).all(0), "a number"),
+        (lambda t: ..., "in place of `...`"),
+    ],
+    "03-curves": [
+        (causes("AABCE"), "use each letter once"),
+        (causes("ADEBC"), "hardly leaves 2.3"),
+        (causes("BAEDC"), "swings up again"),
+        (causes("DCEBA"), "stays at 2.3"),
+        (causes("DABEC"), "learns for a while"),
+        (causes("DACBE"), "never leaps"),
+        (causes("EADBC"), "Look again at E"),
+        (causes(["D", ..., "E", "B", "C"]), "1 of 5 is still to be answered"),
+        (causes("DAEBF"), "from A to E"),
+        ("D", "letter for each"),
+    ],
+    "03-bug": [
+        (training(models=2), "has not moved"),
+        (training(zero=False), "no longer zeroed"),
+        (training(rows="last"), "Only the last batch"),
+        (training(rows="first"), "Only the first batch"),
+        (training(result=False), "Return the model"),
+        (training(before=True), "only after `step`"),
+        (training(uphill=True), "does not end where"),
+    ],
+    "03-one-epoch": [
+        (entry(..., ...), "Write a learning rate"),
+        (entry(0.1, ...), "Write a learning rate"),
+        (entry("fast", 8), "should be numbers"),
+        (entry(-0.1, 8), "larger than 0"),
+        (entry(0.1, 2.5), "whole number"),
+        (entry(0.1, 2), "at least 8"),
+        (entry(1e-5, 500), "hardly moved"),
+        (entry(0.1, 128), "only 40 updates"),
+        (entry(0.2, 64), "has 79 updates"),
+        (0.1, "is a pair"),
+        (({"lr": 0.1, "bs": 8}, None), "is a pair"),
     ],
     "04-translate": [
         ((0.001, 3), "wrong way round"),

@@ -1,11 +1,15 @@
 "Mini-batches, evaluation, hyper-parameters and the training loop."
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from samples import digits_net
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
+import helpers.train
 from helpers.accumulate import Accumulator
 from helpers.optim import SGD, Adam
 from helpers.rates import one_cycle
@@ -331,3 +335,223 @@ def test_fit_after_an_interruption_within_a_group(digits):
     fit(model, batches, optimizer, step=Accumulator(4, 64))
     plain_loop(expected, Batches(batches.x, batches.y, 64, device="cpu"))
     assert_same_weights(model, expected)
+
+
+def pressed(after):
+    "A step of `fit` in which somebody presses the stop button after so many batches."
+    made = []
+
+    def step(*arguments):
+        if len(made) == after:
+            raise KeyboardInterrupt
+        made.append(arguments)
+        return one_step(*arguments)
+
+    return step
+
+
+def test_the_stop_button_of_a_notebook_keeps_what_happened(digits, monkeypatch, capsys):
+    monkeypatch.setattr(helpers.train, "in_notebook", lambda: True)
+    batches = Batches(digits.train[0][:640], digits.train[1][:640], device="cpu")
+    model, expected = digits_net(), digits_net()
+    options = dict(epochs=3, valid=batches, step=pressed(14))
+    history = fit(model, batches, SGD(model.parameters(), 0.1), **options)
+    assert history.stopped
+    assert len(history.losses) == len(history.rates) == 14
+    assert len(history.valid) == 1
+    assert "14 of 30 steps" in capsys.readouterr().out
+    first_epoch = plain_loop(expected, batches)
+    assert history.losses[:10] == pytest.approx(first_epoch, abs=1e-5)
+    assert not fit(model, batches, SGD(model.parameters(), 0.1)).stopped
+
+
+def test_the_stop_button_before_the_first_step(digits, monkeypatch):
+    monkeypatch.setattr(helpers.train, "in_notebook", lambda: True)
+    model = digits_net()
+    batches = Batches(digits.train[0][:64], digits.train[1][:64], device="cpu")
+    history = fit(model, batches, SGD(model.parameters(), 0.1), step=pressed(0))
+    assert history.stopped and history.losses == history.rates == []
+
+
+def test_an_interrupted_evaluation_leaves_training_mode(digits):
+    def press(outputs, targets):
+        raise KeyboardInterrupt
+
+    model = digits_net()
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, Batches(*digits.valid, 500), metrics={"press": press})
+    assert model.training
+
+
+# What cannot be trained
+
+
+def test_old_gradients_that_the_optimizer_does_not_know(digits):
+    "They are cleared too: a step that clips, for instance, looks at all of them."
+    x, y = digits.train[0][:64], digits.train[1][:64]
+    model = digits_net()
+    (50 * F.cross_entropy(model(x), y)).backward()
+    seen = []
+
+    def step(model, xb, yb, loss, optimizer):
+        seen.append([p.grad for p in model.parameters()])
+        return one_step(model, xb, yb, loss, optimizer)
+
+    last = list(model.parameters())[-1:]
+    fit(model, Batches(x, y, 64, device="cpu"), SGD(last, 0.1), step=step)
+    assert all(grad is None or not grad.any() for grad in seen[0])
+
+
+@pytest.mark.parametrize("make", [SGD, torch.optim.SGD])
+def test_an_optimizer_of_another_model(digits, make):
+    model, other = digits_net(), digits_net()
+    batches = Batches(digits.train[0][:64], digits.train[1][:64])
+    with pytest.raises(ValueError, match="none of the parameters .*this very model"):
+        fit(model, batches, make(other.parameters(), 0.1))
+
+
+def test_a_frozen_model(digits):
+    model = digits_net().requires_grad_(False)
+    weight = nn.Parameter(torch.zeros(2))
+    batches = Batches(digits.train[0][:64], digits.train[1][:64])
+    with pytest.raises(ValueError, match="frozen"):
+        fit(model, batches, SGD([weight], 0.1))
+
+
+@pytest.mark.parametrize("make", [SGD, torch.optim.SGD])
+@pytest.mark.parametrize("rate", [-0.1, float("nan")])
+def test_a_schedule_that_ends_below_zero(digits, make, rate):
+    model = digits_net()
+    batches = Batches(digits.train[0][:640], digits.train[1][:640])
+    with pytest.raises(ValueError, match="the loss rises.*end at 0"):
+        fit(
+            model,
+            batches,
+            make(model.parameters(), 0.1),
+            schedule=lambda done: {"lr": 0.1 if done < 0.5 else rate},
+        )
+
+
+def test_a_learning_rate_of_zero_is_allowed():
+    optimizer = SGD(digits_net().parameters(), 0.1)
+    set_hyper(optimizer, lr=0.0)
+    assert get_rate(optimizer) == 0
+
+
+@pytest.mark.parametrize("part", ["xb", "yb"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_data_with_holes_are_not_blamed_on_the_rate(capsys, part, value):
+    x, y = torch.randn(20, 3), torch.randn(20, 1)
+    dict(xb=x, yb=y)[part][13] = value
+    model = nn.Linear(3, 1)
+    options = dict(loss=F.mse_loss, epochs=2)
+    batches = Batches(x, y, 5, device="cpu")
+    history = fit(model, batches, SGD(model.parameters(), 1e-6), **options)
+    said = capsys.readouterr().out
+    if not history.losses[-1] < float("inf"):
+        assert f"`{part}` of batch 3" in said and "rate is too high" not in said
+    assert len(history.losses) == 4
+
+
+class UsedUp:
+    "Batches that can be gone through only once."
+
+    def __init__(self, batches):
+        self.batches = batches
+        self.iterator = iter(batches)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return self.iterator
+
+
+def test_batches_that_are_used_up(digits):
+    batches = UsedUp(Batches(digits.train[0][:128], digits.train[1][:128], device="cpu"))
+    model = digits_net()
+    optimizer = SGD(model.parameters(), 0.1)
+    with pytest.raises(ValueError, match="epoch 2.*used only once"):
+        fit(model, batches, optimizer, epochs=2)
+    with pytest.raises(ValueError, match="used only once"):
+        evaluate(model, batches)
+
+
+def test_a_generator_has_no_length(digits):
+    model = digits_net()
+    batches = ((xb, yb) for xb, yb in [digits.train])
+    with pytest.raises(TypeError, match="begin anew in each epoch"):
+        fit(model, batches, SGD(model.parameters(), 0.1))
+
+
+def test_a_loader_that_drops_its_only_batch(digits):
+    x, y = digits.train
+    loader = DataLoader(TensorDataset(x[:10], y[:10]), 64, drop_last=True)
+    model = digits_net()
+    with pytest.raises(ValueError, match="drop_last"):
+        fit(model, loader, SGD(model.parameters(), 0.1))
+
+
+def normalized():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.1), nn.Linear(8, 2))
+
+
+@pytest.mark.parametrize(("rows", "bs", "better"), [(65, 64, 65), (3, 2, 3), (7, 3, 4)])
+def test_batch_norm_and_a_last_batch_of_one_row(rows, bs, better):
+    "The sentence comes before training begins, and with a batch size that works."
+    x, y = torch.randn(rows, 4), torch.arange(rows) % 2
+    model = normalized()
+    before = copy.deepcopy(model.state_dict())
+    state = torch.get_rng_state()
+    with pytest.raises(ValueError, match=f"one row .*bs = {better},"):
+        fit(model, Batches(x, y, bs, device="cpu"), SGD(model.parameters(), 0.1))
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    fit(model, Batches(x, y, better, device="cpu"), SGD(model.parameters(), 0.1))
+
+
+def test_batch_norm_over_pictures_takes_a_single_one():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    x, y = torch.randn(5, 1, 6, 6), torch.tensor([0, 1, 0, 1, 0])
+    history = fit(model, Batches(x, y, 4, device="cpu"), SGD(model.parameters(), 0.1))
+    assert len(history.losses) == 2
+
+
+def test_batch_norm_and_a_loader_that_ends_with_one_row():
+    "What the loader will give is not known before; so the sentence comes when it happens."
+    x, y = torch.randn(65, 4), torch.arange(65) % 2
+    model = normalized()
+    loader = DataLoader(TensorDataset(x, y), 64)
+    with pytest.raises(ValueError, match="batch size, or .*drop_last=True"):
+        fit(model, loader, SGD(model.parameters(), 0.1))
+
+
+def test_other_errors_stay_as_they_are(digits):
+    def loss(outputs, targets):
+        raise ValueError("mine")
+
+    model = digits_net()
+    with pytest.raises(ValueError, match="^mine$"):
+        fit(model, Batches(*digits.valid), SGD(model.parameters(), 0.1), loss=loss)
+
+
+def test_evaluate_makes_no_double_numbers(digits):
+    "Apple's GPU has none."
+    types = set()
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, kinds, arguments=(), options=None):
+            result = function(*arguments, **(options or {}))
+            if torch.is_tensor(result):
+                types.add(result.dtype)
+            return result
+
+    model = digits_net()
+    batches = Batches(*digits.valid, device="cpu")
+    with Watch():
+        evaluate(model, batches)
+    assert types and torch.float64 not in types

@@ -114,8 +114,8 @@ def test_a_data_set_stops_the_build():
 
 
 def test_a_lesson_without_a_figure_is_named():
-    with pytest.raises(RuntimeError, match="03_mnist_sgd has no call of live"):
-        needed(NBS / "03_mnist_sgd.ipynb")
+    with pytest.raises(RuntimeError, match="05_optimizers has no call of live"):
+        needed(NBS / "05_optimizers.ipynb")
 
 
 FAILED = r"No frames for 07_cross_entropy: cell \w+ .*NameError"

@@ -89,7 +89,7 @@ def test_player_takes_the_place_of_the_picture():
             assert outputs(old) == outputs(new)
 
 
-@pytest.mark.parametrize("name", ["03_mnist_sgd", "11_recommendations"])
+@pytest.mark.parametrize("name", ["05_optimizers", "11_recommendations"])
 def test_other_lessons_stay_as_they_are(name):
     "The second one has a live figure that needs a data set: its picture stands on the site."
     path = NBS / f"{name}.ipynb"
