@@ -427,7 +427,7 @@ def fine_tune(
     """
 
     def train(epochs, schedule):
-        if not epochs:
+        if not epochs or history.stopped:
             return
         optimizer = torch.optim.AdamW(param_groups(net, lr), weight_decay=wd)
         part = fit(
@@ -443,6 +443,7 @@ def fine_tune(
         history.losses += part.losses
         history.rates += part.rates
         history.valid += part.valid
+        history.stopped = part.stopped
 
     group_rates(lr, groups=3)  # refuses what gives no rate
     peak = lr.stop if isinstance(lr, slice) else lr

@@ -19,7 +19,7 @@ from torch import nn
 import helpers.data.weights
 from helpers.data.weights import WeightsUnavailable, pretrained_file, small_body
 from helpers.rates import one_cycle
-from helpers.train import fit
+from helpers.train import History, fit
 from helpers.vision import (
     Head,
     Net,
@@ -544,6 +544,22 @@ def test_frozen_epoch_leaves_the_body_alone_whatever_gradients_it_holds(rice):
         p.grad = torch.ones_like(p)
     fine_tune(net, batches, 0, 1e-2)
     assert all(torch.equal(old, p) for old, p in zip(before, net.body.parameters()))
+
+
+def test_fine_tune_ends_with_the_stop_button(rice):
+    "The second part is not begun, and the body can learn again."
+    net = net_of("test_resnet")
+    calls = []
+
+    def stopped(*args, **options):
+        history = History(1)
+        history.stopped = True
+        calls.append(args)
+        return history
+
+    history = fine_tune(net, [None], 1, fit=stopped)
+    assert history.stopped and len(calls) == 1
+    assert all(p.requires_grad for p in net.parameters())
 
 
 def test_fine_tune_learns(rice):
