@@ -42,8 +42,8 @@ def find_rate(
 ):  # a `RateFinder`
     "The loss while the rate rises by the same factor from batch to batch."
     model = copy.deepcopy(model).train()
+    model.zero_grad()  # an earlier run may have left gradients, which were copied
     optimizer = make_optimizer(list(model.parameters()), start)
-    optimizer.zero_grad()
     rates = []
     losses = []
     best = math.inf
@@ -60,9 +60,16 @@ def find_rate(
 
 
 def _again_and_again(batches):
-    "One epoch after another, without end."
+    "One epoch after another, without end; `ValueError` where an epoch has no batch."
     while True:
-        yield from batches
+        batch = None
+        for batch in batches:
+            yield batch
+        if batch is None:
+            raise ValueError(
+                "The batches ended before the finder did. An iterator can be used only "
+                "once: hand over `Batches` or a DataLoader, which begin anew."
+            )
 
 # %% ../nbs/06_learning_rates.ipynb #6be7e0b5
 class RateFinder:

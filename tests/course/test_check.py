@@ -494,19 +494,19 @@ def test_nothing_that_a_learner_writes_runs(notebook, monkeypatch):
 
 
 def test_progress_shows_the_lesson_begun(learner, capsys):
-    check("03-my-linear", nn.Linear)
-    begin("03")
-    names = [row[0] for row in progress().rows]
-    assert names == ["03-data-loader", "03-my-linear", "03-training-step"]
-    states = [row[2][:8] for row in progress().rows]
-    assert states == ["○ open", "✓ solved", "○ open"]
-    assert [row[0] for row in progress("01").rows] == list(exercises("01"))
+    check("01-largest-rate", RATE)
+    begin("01")
+    assert [row[0] for row in progress().rows] == list(exercises("01"))
+    solved = [row[0] for row in progress().rows if row[2].startswith("✓ solved")]
+    assert solved == ["01-largest-rate"]
+    assert {row[2] for row in progress().rows if row[0] not in solved} == {"○ open"}
+    assert [row[0] for row in progress("03").rows] == list(exercises("03"))
     text = repr(progress())
-    assert text.startswith("Your progress in lesson 03\n")
+    assert text.startswith("Your progress in lesson 01\n")
     assert text.endswith(f"1 of {len(exercises())} exercises of the course are solved.")
     page = progress()._repr_html_()
     assert f"1 of {len(exercises())} exercises of the course" in page
-    assert page.count("<tr>") == 4
+    assert page.count("<tr>") == 1 + len(exercises("01"))
 
 
 def test_without_a_lesson_progress_shows_the_course(learner, monkeypatch):
@@ -515,12 +515,12 @@ def test_without_a_lesson_progress_shows_the_course(learner, monkeypatch):
 
 
 def test_begin_says_where_it_runs(notebook, monkeypatch):
-    [card] = shown(begin, "02")
+    [card] = shown(begin, "11")
     assert "0 of 1 exercise of this lesson solved" in card["text/html"]
     for words in ("the processor of this computer", "<code>quick</code>", "Seed 42"):
         assert words in card["text/html"]
     assert card["text/plain"] == (
-        "Lesson 02 on cpu, quick size, seed 42. 0 of 1 exercises solved so far."
+        "Lesson 11 on cpu, quick size, seed 42. 0 of 1 exercises solved so far."
     )
 
 

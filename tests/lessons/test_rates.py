@@ -126,3 +126,21 @@ def test_finder_begins_without_the_gradients_of_before(digits):
     after_use = find_rate(used, batches, SGD, start=0.1, steps=4)
     from_scratch = find_rate(fresh, batches, SGD, start=0.1, steps=4)
     assert after_use.losses == from_scratch.losses
+
+
+@pytest.mark.parametrize("used", [0, 64])
+def test_finder_stops_where_the_batches_end(digits, used):
+    "An iterator that is used up, now or after a batch, would never give a batch again."
+    x, y = digits.train
+    batches = iter(Batches(x[:used], y[:used], 64, device="cpu") if used else [])
+    with pytest.raises(ValueError, match="begin anew"):
+        find_rate(digits_net(), batches, SGD)
+
+
+def test_finder_forgets_old_gradients(digits):
+    x, y = digits.train
+    batches = Batches(x[:640], y[:640], 64, device="cpu")
+    expected = find_rate(digits_net(), batches, SGD, steps=10).losses
+    model = digits_net()
+    (100 * model(x[:64]).sum()).backward()
+    assert find_rate(model, batches, SGD, steps=10).losses == expected

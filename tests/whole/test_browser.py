@@ -24,8 +24,10 @@ REDRAW = 2  # seconds until a moved control shows its picture
 # Lessons with live figures, and the controls that must be there and change the picture. Others that
 # are found are tried as well.
 CONTROLS = {
-    "01": {"slope a", "intercept b", "moves made", "rate", "epochs", "batch"},
-    "04": {"optimizer", "rate", "momentum"},
+    "01": {"slope a", "intercept b", "moves made", "learning rate", "epochs", "batch"},
+    "02": {"first hinge", "first slope", "second hinge", "second slope", "updates / 100"},
+    "03": {"learning rate", "random start"},
+    "04": {"rule", "learning rate", "momentum", "epochs"},
     "06": {"peak rate", "warm-up", "lowest momentum"},
     "07": {"fish", "temperature", "right class"},
     "08": {"degree", "wd", "points"},

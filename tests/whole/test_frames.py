@@ -155,15 +155,15 @@ def state(page, number):
 def test_keyboard_moves_a_slider(page):
     first = state(page, 0)
     _, alt, caption = first
-    assert "optimizer Adam, rate 1.0e+00, momentum 0.90." in alt
+    assert "rule Adam, learning rate 1.0e+00, momentum 0.90." in alt
     assert caption.startswith("After 5 epochs")
-    rate = page.get_by_role("slider", name="rate", exact=True)
+    rate = page.get_by_role("slider", name="learning rate", exact=True)
     assert rate.get_attribute("aria-valuetext") == "1.0e+00"
     rate.focus()
     page.keyboard.press("ArrowLeft")
     second = state(page, 0)
     assert all(before != after for before, after in zip(first, second))
-    assert rate.get_attribute("aria-valuetext") == "3.0e-01" and "rate 3.0e-01" in second[1]
+    assert rate.get_attribute("aria-valuetext") == "3.0e-01" and "learning rate 3.0e-01" in second[1]
     readout = page.locator(".course-frames").nth(0).locator("output").first
     assert readout.inner_text() == "3.0e-01"
     page.keyboard.press("ArrowRight")
@@ -177,7 +177,7 @@ def test_keyboard_moves_a_choice(page):
     page.get_by_role("radio", name="Adam", exact=True).focus()
     page.keyboard.press("ArrowLeft")
     picture, alt, _ = state(page, 0)
-    assert "optimizer RMSProp" in alt and picture != first[0]
+    assert "rule RMSProp" in alt and picture != first[0]
     assert state(page, 1) == other
 
 
