@@ -163,7 +163,8 @@ def test_keyboard_moves_a_slider(page):
     page.keyboard.press("ArrowLeft")
     second = state(page, 0)
     assert all(before != after for before, after in zip(first, second))
-    assert rate.get_attribute("aria-valuetext") == "3.0e-01" and "learning rate 3.0e-01" in second[1]
+    assert rate.get_attribute("aria-valuetext") == "3.0e-01"
+    assert "learning rate 3.0e-01" in second[1]
     readout = page.locator(".course-frames").nth(0).locator("output").first
     assert readout.inner_text() == "3.0e-01"
     page.keyboard.press("ArrowRight")
