@@ -424,6 +424,7 @@ WRONG = {
         ({"units": 50, "scale": 0.5, "lr": 0.01}, "but slowly"),
         ({"units": 100, "scale": 1, "lr": 0.02}, "near the limit"),
         ({"units": 500, "scale": 1, "lr": 0.01}, "from 1 to 100"),
+        ({"units": float("nan"), "scale": 1, "lr": 0.01}, "from 1 to 100"),
         ({"units": 50, "scale": 1, "lr": -0.01}, "larger than 0"),
         ({"units": 50, "scale": "small", "lr": 0.01}, "is a number"),
         ({"units": 50, "scale": ..., "lr": 0.01}, "1 of 3"),
