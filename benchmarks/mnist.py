@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from helpers.data.digits import mnist
-from helpers.optim import Adam
+from helpers.optim import SGD, Adam
 from helpers.rates import linear
 from helpers.train import Batches, evaluate, fit
 
@@ -42,11 +42,11 @@ def net(seed=0):
     return nn.Sequential(nn.Linear(784, 50), nn.ReLU(), nn.Linear(50, 10))
 
 
-def ours(digits):
-    "An epoch of `helpers.train.fit` with `helpers.optim.Adam`."
+def ours(digits, make=Adam, **options):
+    "An epoch of `helpers.train.fit` with an optimizer of `helpers.optim` or of `torch.optim`."
     model = net()
     batches = Batches(*digits.train, bs=64, shuffle=True, device="cpu")
-    return partial(fit, model, batches, Adam(model.parameters()))
+    return partial(fit, model, batches, make(model.parameters(), **options))
 
 
 def dataloader(digits):
@@ -136,6 +136,8 @@ def compare_epochs(digits, rounds):
     "An epoch of training beside PyTorch's DataLoader and fastai."
     runs = {
         "ours": ours(digits),
+        "ours with plain SGD": ours(digits, SGD, lr=0.02),
+        "ours with torch's fused Adam": ours(digits, torch.optim.Adam, fused=True),
         "DataLoader": dataloader(digits),
         "fastai": fastai(digits),
         "fastai without workers": fastai(digits, num_workers=0),
@@ -149,6 +151,10 @@ def compare_epochs(digits, rounds):
         "mnist_epoch_vs_fastai_without_workers", times["ours"], times["fastai without workers"]
     )
     common.print_ratio("mnist_epoch_vs_floor", times["ours"], times["floor"])
+    common.print_ratio("mnist_sgd_epoch_vs_floor", times["ours with plain SGD"], times["floor"])
+    common.print_ratio(
+        "mnist_fused_epoch_vs_floor", times["ours with torch's fused Adam"], times["floor"]
+    )
 
 
 def one_epoch_accuracies(digits, seeds):

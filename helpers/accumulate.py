@@ -19,26 +19,34 @@ class Accumulator:
     def __init__(
         self,
         steps: int,  # batches in an epoch: its end ends a group of rows, too
-        rows: float = None,  # of one update; without, each batch is an update
+        rows: float = None,  # of one update; without, each batch is an update. If the
+        # batch size does not divide it, an update has some rows more.
+        count=None,  # what a batch counts for, given its targets; without, its rows.
+        # A weighted loss divides by the weights of the targets: give their sum.
     ):
         _check_rows(rows)
         self.steps = steps
         self.rows = rows
+        self.count = count
         self.step = 0  # batches of this epoch so far
         self.seen = 0  # rows since the last update
+        self.counted = 0.0  # what the batches since then count for
 
     def __call__(self, model, xb, yb, loss, optimizer):
         rows = self.rows or len(xb)
         self.step += 1
         self.seen += len(xb)
         full = self.seen >= rows or self.step == self.steps
-        value = self.backward(model, xb, yb, loss, len(xb) / rows, full)
+        counts = float(self.count(yb)) if self.count else len(xb)
+        self.counted += counts
+        value = self.backward(model, xb, yb, loss, counts / rows, full)
         if full:
-            if self.seen != rows:
-                self.scale(model, rows / self.seen)
+            if self.counted not in (0, rows):
+                self.scale(model, rows / self.counted)
             self.update(optimizer)
             self.step %= self.steps
             self.seen = 0
+            self.counted = 0.0
         return value
 
     def backward(self, model, xb, yb, loss, weight, full):

@@ -37,11 +37,21 @@ def _reduce(losses, reduction):
     raise ValueError(f"reduction = {reduction!r}: choose 'mean', 'sum' or 'none'.")
 
 
+def _check_logits(logits):
+    "`ValueError` unless there is a row of numbers for each example."
+    if logits.ndim != 2:
+        raise ValueError(
+            f"Outputs should be [n, classes], not {list(logits.shape)}. "
+            "Move the classes to the last place, and flatten the others into one."
+        )
+
+
 def _check_classes(targets, rows, classes):
     "`ValueError` unless the targets are class numbers, one a row."
-    if targets.shape != rows or targets.is_floating_point():
+    whole = not (targets.is_floating_point() or targets.is_complex())
+    if targets.shape != rows or targets.dtype == torch.bool or not whole:
         raise ValueError(
-            f"Targets should be class numbers, int64 of shape {list(rows)}; "
+            f"Targets should be class numbers, integers of shape {list(rows)}; "
             f"these are {targets.dtype} of shape {list(targets.shape)}."
         )
     if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
@@ -62,19 +72,20 @@ def _check_shape(targets, logits, what):
 # %% ../nbs/07_cross_entropy.ipynb #7ec36610
 def nll(
     log_probabilities: torch.Tensor,  # [n, classes]; not probabilities, and not logits
-    targets: torch.Tensor,  # int64 [n], class numbers
+    targets: torch.Tensor,  # [n], class numbers: integers of any kind
     reduction: str = "mean",  # 'mean', 'sum' or 'none'
 ) -> torch.Tensor:  # a number; with 'none' [n]
     "Negative log-likelihood: minus the log probability of the right class."
+    _check_logits(log_probabilities)
     rows, classes = log_probabilities.shape[:1], log_probabilities.shape[-1]
     _check_classes(targets, rows, classes)
-    right = log_probabilities.gather(-1, targets[:, None])  # [n, 1]
+    right = log_probabilities.gather(-1, targets.long()[:, None])  # [n, 1]
     return _reduce(-right[:, 0], reduction)
 
 # %% ../nbs/07_cross_entropy.ipynb #bd03a27d
 def cross_entropy(
     logits: torch.Tensor,  # [n, classes], raw outputs of the net
-    targets: torch.Tensor,  # int64 [n], or probabilities [n, classes]
+    targets: torch.Tensor,  # integers [n], or probabilities [n, classes]
     label_smoothing: float = 0.0,  # share of a target spread evenly over the classes
     reduction: str = "mean",  # 'mean', 'sum' or 'none'
 ) -> torch.Tensor:  # a number; with 'none' [n]
@@ -83,6 +94,7 @@ def cross_entropy(
         raise ValueError(
             f"label_smoothing = {label_smoothing}: it is a share, between 0 and 1."
         )
+    _check_logits(logits)
     log_probabilities = log_softmax(logits)
     if targets.is_floating_point():
         _check_shape(targets, logits, "Probabilities as targets need")

@@ -88,8 +88,17 @@ class Optimizer:
             self.steps[n] += 1
         params = [self.params[n] for n in self.moved]
         grads = [p.grad for p in params]
+        if any(grad.is_sparse for grad in grads):
+            self.check_sparse()
         if params:
             self.update(params, grads)
+
+    def check_sparse(self):
+        "Refuse gradients that are lists of a few rows, as `sparse=True` gives them."
+        raise TypeError(
+            f"{type(self).__name__} needs dense gradients. Make the embedding with "
+            "sparse=False, or use torch.optim.SparseAdam."
+        )
 
     def update(
         self,
@@ -121,6 +130,10 @@ class SGD(Optimizer):
         wd: float = 0.0,  # weight decay: each gradient gets wd * param added
     ):
         super().__init__(params, lr, momentum=momentum, averaged=averaged, wd=wd)
+
+    def check_sparse(self):
+        if self.wd or self.momentum:  # without them, a sparse gradient is only added
+            super().check_sparse()
 
     def update(self, params, grads):
         if self.wd:

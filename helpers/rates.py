@@ -40,7 +40,16 @@ def find_rate(
     steps: int = 100,  # how many rates to look at
     loss=F.cross_entropy,  # function of outputs and targets
 ):  # a `RateFinder`
-    "The loss while the rate rises by the same factor from batch to batch."
+    """The loss while the rate rises by the same factor from batch to batch.
+
+    It stops where the smoothed loss is four times the lowest (for a lowest loss below
+    0: by three times its size above it). What shows no curve is refused: `ValueError`.
+    """
+    if not (0 < start < end and steps > 1):
+        raise ValueError(
+            f"From {start} to {end} in {steps} steps: the rates should be above 0 and "
+            "rise, and there should be at least two steps."
+        )
     model = copy.deepcopy(model).train()
     model.zero_grad()  # an earlier run may have left gradients, which were copied
     optimizer = make_optimizer(list(model.parameters()), start)
@@ -54,8 +63,14 @@ def find_rate(
         losses.append(one_step(model, xb, yb, loss, optimizer).item())
         smoothed = smooth(losses, 0.9)[-1]
         best = min(best, smoothed)
-        if not smoothed < 4 * best:  # four times the best, or no longer a number
+        # four times the best, if it is above 0; or no longer a number
+        if n and not smoothed <= best + 3 * abs(best):
             break
+    if math.isnan(losses[0]):
+        raise ValueError(
+            "The loss of the first batch is no number. Look for NaN in the data, or in "
+            "the weights: after a training that diverged, begin with new ones."
+        )
     return RateFinder(rates, losses)
 
 
@@ -125,7 +140,7 @@ class RateFinder:
             ylabel="training loss",
             title=title,
             xscale="log",
-            ylim=(0, 2 * self.smoothed[0]),
+            ylim=(0, 2 * self.smoothed[0]) if min(self.losses) >= 0 else None,
         )
         ax.lines[0].set(alpha=0.35)
         for n, (name, rate) in enumerate(self.readings().items()):
@@ -134,16 +149,27 @@ class RateFinder:
         return ax
 
 # %% ../nbs/06_learning_rates.ipynb #1909807e
+def _check_schedule(peak, warm):
+    "`ValueError` for a rate below 0, or a warm-up that is no fraction of the run."
+    if not peak >= 0:
+        raise ValueError(f"peak = {peak}: the learning rate should be 0 or larger.")
+    if not 0 <= warm <= 1:
+        raise ValueError(f"warm = {warm}: it is a fraction of the run, from 0 to 1.")
+
+
 def linear(
     peak: float,  # the highest learning rate
     warm: float = 0.05,  # fraction of the run in which it rises from zero
     **fixed,  # other hyper-parameters, constant, for instance momentum
 ):  # a schedule: function from the fraction done to a dictionary
     "A straight line up to the peak, and a straight line down to zero."
+    _check_schedule(peak, warm)
 
     def schedule(done):
         if done + 1e-3 < warm:
             lr = peak * (done + 1e-3) / warm  # the first step too should move
+        elif warm == 1:
+            lr = peak  # the last thousandth: there is no way down
         else:
             lr = peak * (1 - done) / (1 - warm)
         return dict(lr=lr, **fixed)
@@ -159,6 +185,7 @@ def one_cycle(
     momenta: tuple = (0.95, 0.85, 0.95),  # at the start, at the peak and at the end
 ):  # a schedule: function from the fraction done to a dictionary
     "Smith's one cycle of rate and momentum, with cosine slopes (fastai's defaults)."
+    _check_schedule(peak, warm)
     first, middle, last = momenta
 
     def cosine(start, end, part):
@@ -166,7 +193,7 @@ def one_cycle(
         return start + (end - start) * (1 - math.cos(math.pi * part)) / 2
 
     def schedule(done):
-        if done < warm:
+        if done < warm or warm == 1:
             part = done / warm
             lr = cosine(peak / div, peak, part)
             momentum = cosine(first, middle, part)

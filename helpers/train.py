@@ -10,6 +10,7 @@ __all__ = ['Batches', 'accuracy', 'evaluate', 'History', 'set_hyper', 'get_rate'
 # %% ../nbs/03_mnist_sgd.ipynb #c164ec15
 import copy
 import math
+from contextlib import contextmanager
 from itertools import count
 
 import torch
@@ -287,6 +288,20 @@ def _one_row_message(rows, bs):
         f"norm needs at least two. Take bs = {better}, or leave a row out."
     )
 
+
+@contextmanager
+def _tiny_as_zero():
+    """Let the processor treat float32 numbers below 1.2e-38 (denormals) as 0 meanwhile.
+
+    It is slow with them, and Adam's averages are full of them where gradients have
+    stopped, as at pixels that are blank in most pictures."""
+    before = (torch.tensor([1.2e-38]) / 2).item() == 0  # PyTorch cannot be asked
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
 # %% ../nbs/03_mnist_sgd.ipynb #3e302285
 def fit(
     model: torch.nn.Module,
@@ -313,7 +328,7 @@ def fit(
     model.zero_grad()  # what an earlier run left, also where no optimizer looks
     optimizer.zero_grad()
     losses = []  # of this epoch: to read numbers from a GPU takes time
-    with progress_bar(steps) as bar:
+    with progress_bar(steps) as bar, _tiny_as_zero():
         try:
             for epoch in range(epochs):
                 model.train()

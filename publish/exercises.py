@@ -77,8 +77,8 @@ def lead_in(
     if not names:
         needs = "need" if several else "needs"
         return (
-            "*Coming back later?* Run the first cells, down to the card of the lesson, and go on "
-            f"here: {subject} {needs} nothing else."
+            "*Coming back later?* Run the first cells, down to the box that says which lesson this "
+            f"is, and go on here: {subject} {needs} nothing else."
         )
     listed = " and ".join([", ".join(names[:-1]), names[-1]]) if names[1:] else names[0]
     uses = "use" if several else "uses"

@@ -282,3 +282,34 @@ def test_a_loader_that_cannot_be_shared():
     accelerator.num_processes = 2
     with pytest.raises(ValueError, match="DataLoader cannot be shared"):
         DistributedAccumulator(accelerator, torch.utils.data.DataLoader(range(3)))
+
+
+@pytest.mark.parametrize("how", ["weighted", "ignored"])
+def test_weighted_losses_are_the_big_batch_if_told_what_counts(how):
+    x = torch.randn(32, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    y = torch.arange(32) % 7 % 3
+    weight = torch.tensor([0.2, 1.0, 5.0], dtype=torch.float64)
+    if how == "weighted":
+
+        def loss(outputs, targets):
+            return F.cross_entropy(outputs, targets, weight)
+
+        def count(targets):
+            return weight[targets].sum()
+    else:
+        y[::3] = -100
+        loss = F.cross_entropy
+
+        def count(targets):
+            return (targets != -100).sum()
+
+    def after(bs, **options):
+        torch.manual_seed(0)
+        model = nn.Linear(4, 3).double()
+        batches = Batches(x, y, bs=bs, device="cpu")
+        step = Accumulator(len(batches), 32, **options)
+        fit(model, batches, optim.SGD(model.parameters(), 1.0), loss=loss, step=step)
+        return model
+
+    assert far(after(8, count=count), after(32)) < 1e-12
+    assert far(after(8), after(32)) > 1e-3  # by rows alone it is another update

@@ -129,6 +129,12 @@ def test_more_than_32_bits_are_not_needed():
     assert torch.isfinite(binary_cross_entropy(torch.tensor([1e4, -1e4]), torch.tensor([0.0, 1.0])))
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_class_numbers_may_be_integers_of_any_kind(dtype):
+    assert cross_entropy(Z, T.to(dtype)) == cross_entropy(Z, T)
+    assert nll(log_softmax(Z), T.to(dtype)) == nll(log_softmax(Z), T)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -138,6 +144,10 @@ def test_more_than_32_bits_are_not_needed():
         (lambda: cross_entropy(Z, torch.full((12,), 6)), "0 to 5"),
         (lambda: cross_entropy(Z, torch.full((12,), -1)), "-1"),
         (lambda: cross_entropy(Z, SOFT[:, :5]), "shape"),
+        (lambda: cross_entropy(Z, T > 2), "torch.bool"),
+        (lambda: cross_entropy(Z[:, :, None], SOFT[:, :, None]), "classes to the last place"),
+        (lambda: cross_entropy(Z[:, :, None], T), "classes to the last place"),
+        (lambda: nll(log_softmax(Z)[0], T[0]), "classes to the last place"),
         (lambda: cross_entropy(Z, T, reduction="average"), "choose 'mean'"),
         (lambda: cross_entropy(Z, T, label_smoothing=1.5), "share"),
         (lambda: binary_cross_entropy(Z, BITS[:, 0]), "shape"),

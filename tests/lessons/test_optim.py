@@ -308,3 +308,38 @@ def test_a_rate_may_come_as_a_tensor(make):
         p.square().sum().backward()
         optimizer.step()
     torch.testing.assert_close(ours, plain)
+
+
+SPARSE = {
+    "Adam": lambda p: Adam(p),
+    "AdamW": lambda p: AdamW(p),
+    "RMSProp": lambda p: RMSProp(p, 0.1),
+    "Adagrad": lambda p: Adagrad(p, 0.1),
+    "SGD with wd": lambda p: SGD(p, 0.1, wd=0.1),
+    "SGD with momentum": lambda p: SGD(p, 0.1, momentum=0.9),
+}
+
+
+def sparse_table():
+    "An embedding whose gradient is a list of two rows."
+    table = torch.nn.Embedding(5, 2, sparse=True)
+    table(torch.tensor([1, 3])).sum().backward()
+    return table
+
+
+@pytest.mark.parametrize("make", SPARSE.values(), ids=SPARSE)
+def test_sparse_gradients_are_refused_in_a_sentence(make):
+    table = sparse_table()
+    before = table.weight.detach().clone()
+    with pytest.raises(TypeError, match="needs dense gradients.*sparse=False"):
+        make(table.parameters()).step()
+    assert torch.equal(table.weight, before)
+
+
+def test_plain_sgd_takes_sparse_gradients():
+    ours = sparse_table()
+    theirs = copy.deepcopy(ours)
+    theirs.weight.grad = ours.weight.grad.clone()
+    SGD(ours.parameters(), 0.1).step()
+    torch.optim.SGD(theirs.parameters(), 0.1).step()
+    assert torch.equal(ours.weight, theirs.weight)

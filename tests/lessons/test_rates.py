@@ -144,3 +144,47 @@ def test_finder_forgets_old_gradients(digits):
     model = digits_net()
     (100 * model(x[:64]).sum()).backward()
     assert find_rate(model, batches, SGD, steps=10).losses == expected
+
+
+def test_finder_reads_a_loss_below_zero(digits):
+    x, y = digits.train
+    batches = Batches(x[:6400], y[:6400], bs=64)
+
+    def lower(outputs, targets):
+        return F.cross_entropy(outputs, targets) - 10
+
+    readings = find_rate(digits_net(), batches, SGD, loss=lower).readings()
+    for name, rate in find_rate(digits_net(), batches, SGD).readings().items():
+        assert 0.3 < readings[name] / rate < 3, name
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"steps": 1}, "two steps"), ({"start": 0}, "above 0"), ({"start": 1, "end": 0.1}, "rise")],
+)
+def test_finder_refuses_what_gives_no_curve(digits, options, words):
+    batches = Batches(*(part[:640] for part in digits.train), bs=64)
+    with pytest.raises(ValueError, match=words):
+        find_rate(digits_net(), batches, SGD, **options)
+
+
+def test_finder_says_that_the_first_loss_is_no_number(digits):
+    x, y = (part[:640] for part in digits.train)
+    with pytest.raises(ValueError, match="no number"):
+        find_rate(digits_net(), Batches(x * math.nan, y, bs=64), SGD)
+
+
+@pytest.mark.parametrize("steps", [10, 1100, 5000])
+def test_a_rise_over_the_whole_run_ends_at_the_peak(steps):
+    for make in (linear, one_cycle):
+        schedule = make(0.1, warm=1.0)
+        rates = [schedule(n / steps)["lr"] for n in range(steps + 1)]
+        assert rates == sorted(rates)
+        assert rates[-1] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("make", [linear, one_cycle])
+@pytest.mark.parametrize(("peak", "warm"), [(-0.1, 0.1), (math.nan, 0.1), (0.1, 1.5), (0.1, -0.1)])
+def test_schedules_refuse_what_is_no_rate_and_no_fraction(make, peak, warm):
+    with pytest.raises(ValueError, match="should be 0 or larger|from 0 to 1"):
+        make(peak, warm=warm)

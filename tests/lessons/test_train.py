@@ -555,3 +555,26 @@ def test_evaluate_makes_no_double_numbers(digits):
     with Watch():
         evaluate(model, batches)
     assert types and torch.float64 not in types
+
+
+def denormals_are_zero():
+    return (torch.tensor([1.2e-38]) / 2).item() == 0
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_fit_counts_denormals_as_zero_and_leaves_the_setting_as_it_was(digits, before):
+    seen = []
+
+    def step(model, xb, yb, loss, optimizer):
+        seen.append(denormals_are_zero())
+        return helpers.train.one_step(model, xb, yb, loss, optimizer)
+
+    model = digits_net()
+    batches = Batches(*(part[:128] for part in digits.train), bs=64)
+    torch.set_flush_denormal(before)
+    try:
+        fit(model, batches, SGD(model.parameters(), 0.1), step=step)
+        assert seen == [True, True]
+        assert denormals_are_zero() == before
+    finally:
+        torch.set_flush_denormal(False)

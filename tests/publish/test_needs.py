@@ -8,7 +8,10 @@ from publish.exercises import exercise_code, lead_in, needed_from_above, set_up_
 from publish.lessons import is_set_up
 
 QUICK = [path for path in LESSONS if path.name[:2] in ("01", "02", "04", "07", "14")]
-CLAIM = "Run the first cells, down to the card of the lesson, and go on here: the exercise"
+CLAIM = (
+    "Run the first cells, down to the box that says which lesson this is, "
+    "and go on here: the exercise"
+)
 
 
 @each_lesson

@@ -462,7 +462,7 @@ def _train_new(make_model, batches, lr, zero=True, keep=True):
     return model if keep else make_model()
 
 
-@exercise("03-bug", "an optimizer that moves nothing", "make_model, batches, lr")
+@exercise("03-bug", "a training that learns nothing", "make_model, batches, lr")
 def check_bug(train_new):
     torch.manual_seed(0)
     x = torch.randn(256, 6)
@@ -482,8 +482,9 @@ def check_bug(train_new):
     if len(made) > 1:
         if near(list(model.parameters()), list(second.parameters())):
             raise NotYet(
-                "The model that comes back has not moved. Which model does the optimizer know? "
-                "Follow it line by line, then change the function in the cell above."
+                "The model that comes back has not moved. Look after `backward`: which parameters "
+                "have a `.grad`, and which ones does `step` move? Then change the function in the "
+                "cell above."
             )
         raise Hint("There are still two models: call `make_model()` once.")
     if not made:
