@@ -127,7 +127,7 @@ def check_largest_rate(largest_rate):
         raise Hint("One number is asked for, for instance 0.01.") from None
     if near(rate * steep, 1.0, 0.02):
         raise Hint(
-            "At that rate the distance goes to zero in one step. "
+            "At that learning rate the distance goes to zero in one update. "
             "How much further may one go before it grows again?"
         )
     if near(rate * flat, 2.0, 0.02):
@@ -148,7 +148,7 @@ def check_largest_rate(largest_rate):
         raise Hint("That is safe, and a slightly larger rate is safe too. Give it to three digits.")
     if not 1.99 < rate * steep <= 2.0002:
         raise Hint(
-            "A step multiplies the distance to the floor by 1 - rate · curvature. "
+            "An update multiplies the distance to the floor by 1 - lr · curvature. "
             "For which rate is that -1?"
         )
 

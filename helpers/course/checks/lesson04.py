@@ -58,7 +58,7 @@ def check_momentum(velocities):
             "One update late: put the velocity into the list after the gradient has entered.": (
                 lambda g, beta=0.9: [0.0, *_velocities(g, beta)[:-1]]
             ),
-            "One number too many: the 0 of the start does not belong into the list.": (
+            "One number too many: the 0 of the start does not belong in the list.": (
                 lambda g, beta=0.9: [0.0, *_velocities(g, beta)]
             ),
             "You return the last velocity. Return the list of all of them.": (
