@@ -373,7 +373,7 @@ WRONG = {
     ],
     "01-gradient-checker": [(endless, "never ends")],
     "01-largest-rate": [
-        (1 / 51.735, "one step"),
+        (1 / 51.735, "one update"),
         (2 / 0.57662, "along the floor"),
         (51.735 * 2, "divide by the curvature"),
         (2 / 5032.58, "x as it was"),
