@@ -1,4 +1,4 @@
-"""Lesson 04's rules as optimizers that train nets, and equal to PyTorch's.
+"""Lesson 04's rules as optimizers that train nets: simple first, equal to PyTorch's, then fast, then compared on the digits.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/optimizers.html.md"""
 
@@ -8,10 +8,9 @@ Docs: https://example.github.io/whats-inside-a-neural-net/optimizers.html.md"""
 __all__ = ['Optimizer', 'SGD', 'RMSProp', 'Adagrad', 'Adam', 'AdamW']
 
 # %% ../nbs/05_optimizers.ipynb #4d38f0a2
-# mul_, add_ and sqrt work on one tensor. torch._foreach_mul_, torch._foreach_add_ and
-# so on work on whole lists of tensors in one call, as PyTorch's own optimizers do. The
-# comments above such calls have the formula for a single parameter. addcmul_ adds the
-# product of two tensors, addcdiv_ the quotient, each times the last argument; lerp_
+# A name that ends in _ changes its tensor in place. torch._foreach_mul_ and so on do it
+# with whole lists of tensors in one call, as PyTorch's own optimizers do. addcmul_ adds
+# the product of two tensors, addcdiv_ the quotient, each times the last argument; lerp_
 # goes a part of the way from the first tensor to the second.
 import torch
 

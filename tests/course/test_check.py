@@ -96,10 +96,16 @@ def test_exercises_stand_in_the_order_of_the_lessons():
 
 
 def test_part_of_an_answer():
-    letters = {"both": "B", "none": ..., "only the first": "A", "only the second": None}
+    letters = {
+        "as it should be": "D",
+        "no bias correction": ...,
+        "eps inside the root": "A",
+        "averages kept on the parameter": None,
+    }
     verdict = judge("05-suspects", letters)
     assert verdict.status == "not yet"
-    assert verdict.message == "2 of 4 are still to be answered: `none`, `only the second`."
+    missing = "`no bias correction`, `averages kept on the parameter`"
+    assert verdict.message == f"2 of 4 are still to be answered: {missing}."
     nothing = dict.fromkeys(letters, ...)
     assert judge("05-suspects", nothing).message.startswith("None of the 4 has an answer yet.")
     verdict = judge("01-update", lambda a, b, x, y, lr: (a, ...))

@@ -149,8 +149,8 @@ def training(models=1, zero=True, rows="all", result=True, before=False, uphill=
     return train_new
 
 
-def entry(lr, bs):
-    "An entry of the open challenge, on ten noisy patterns in place of digits."
+def patterns():
+    "Ten noisy patterns in place of digits."
     generator = torch.Generator().manual_seed(0)
     shapes = torch.rand(10, 784, generator=generator)
 
@@ -159,8 +159,12 @@ def entry(lr, bs):
         x = 0.2 * shapes[y] + 0.3 * torch.randn(rows, 784, generator=generator)
         return x, y
 
-    made = SimpleNamespace(train=part(5000), valid=part(500))
-    return made, {"lr": lr, "bs": bs}
+    return SimpleNamespace(train=part(5000), valid=part(500))
+
+
+def entry(lr, bs):
+    "An entry of lesson 03's open challenge."
+    return patterns(), {"lr": lr, "bs": bs}
 
 
 def no_backward(model, xb, yb, lr):
@@ -199,8 +203,76 @@ def own_adam(lr, updates=math.inf):
 # Lessons 05 and 08
 
 
+def sign_step(rule=torch.sign, guard=True, sign=-1, rebind=False, first=False, clear=False):
+    "The step of sign descent with mistakes."
+
+    def step(params, lr):
+        with torch.set_grad_enabled(not guard):
+            for p in params:
+                if p.grad is None:
+                    continue
+                if rebind:
+                    p = p + sign * lr * rule(p.grad)
+                else:
+                    p += sign * lr * rule(p.grad)
+                if clear:
+                    p.grad = None
+                if first:
+                    return params
+        return params
+
+    return step
+
+
+def careless_sign_step(params, lr):
+    with torch.no_grad():
+        for p in params:
+            p -= lr * torch.sign(p.grad)
+    return params
+
+
+def long_sign_step(params, lr):
+    return sign_step()(params, 1.0)
+
+
+def decaying_sign_step(params, lr):
+    with torch.no_grad():
+        for p in params:
+            p -= lr * (torch.sign(p.grad) if p.grad is not None else p)
+    return params
+
+
 def adams(letters):
-    return dict(zip(("both", "none", "only the first", "only the second"), letters))
+    names = (
+        "as it should be",
+        "no bias correction",
+        "eps inside the root",
+        "averages kept on the parameter",
+    )
+    return dict(zip(names, letters))
+
+
+class Unstepped:
+    def __init__(self, params):
+        pass
+
+
+class UnwrittenStep(Unstepped):
+    def step(self):
+        raise NotImplementedError
+
+
+def by_torch(make, **options):
+    "A class in which one of PyTorch's optimizers does the work."
+
+    class Optimizer:
+        def __init__(self, params):
+            self.optimizer = make(params, **options)
+
+        def step(self):
+            self.optimizer.step()
+
+    return Optimizer
 
 
 def curves(letters):
@@ -550,12 +622,51 @@ WRONG = {
         (own_adam(2, 145), "You are near"),
         (lambda gradient: gradient, "should take 2"),
     ],
+    "05-sign": [
+        (sign_step(rule=lambda grad: grad), "plain descent"),
+        (sign_step(rule=lambda grad: grad / (grad.norm() + 1e-8)), "sign of its own"),
+        (sign_step(rule=lambda grad: torch.sign(grad) / 2), "Each number should move by lr"),
+        (sign_step(guard=False), "no_grad"),
+        (sign_step(sign=1), "uphill"),
+        (sign_step(rebind=True), "have not moved"),
+        (sign_step(first=True), "Only the first parameter"),
+        (sign_step(clear=True), "Leave the gradients"),
+        (long_sign_step, "Multiply them by the learning rate"),
+        (careless_sign_step, "`.grad` is None"),
+        (decaying_sign_step, "without a gradient has moved"),
+        (lambda params, lr: params, "have not moved"),
+        (lambda params, lr: None, "returned None"),
+        (lambda params, lr: ..., "in place of `...`"),
+    ],
+    "05-memory": [
+        (39760, "keeps two averages"),
+        (3 * 39760, "parameters themselves"),
+        (4 * 39760, "gradients are not"),
+        (2 * 784 * 50, "first layer alone"),
+        (2 * (784 * 50 + 50 * 10), "biases"),
+        (2, "for each parameter of the net"),
+        (8, "numbers are in the tensors"),
+        (2 * 39760 + 1, "counters"),
+        (1000, "Count the parameters"),
+        ("two", "One number"),
+    ],
     "05-suspects": [
-        (adams("ABDC"), "exactly one learning rate"),
-        (adams("BCAD"), "0.2, 0.36"),
-        (adams("BADC"), "mixed up"),
-        (adams(["B", ..., "A", "C"]), "1 of 4 is still to be answered"),
+        (adams("DBAC"), "Lesson 04 has the numbers"),
+        (adams("BCAD"), "third trial"),
+        (adams("ACDB"), "second trial only"),
+        (adams("DCAA"), "once"),
+        (adams(["D", ..., "A", "B"]), "1 of 4 is still to be answered"),
         ("C", "letter for each"),
+    ],
+    "05-bug": [(lambda gradients, beta=0.9: None, "None")],
+    "05-own": [
+        ((patterns, UnwrittenStep), "Write the method"),
+        ((patterns, Unstepped), "needs a method"),
+        ((patterns, 3), "without brackets"),
+        (UnwrittenStep, "is a pair"),
+        ((patterns, by_torch(torch.optim.SGD, lr=100.0)), "diverged"),
+        ((patterns, by_torch(torch.optim.Adam, lr=0.01)), "About as good as Adam"),
+        ((patterns, by_torch(torch.optim.SGD, lr=0.08)), "higher learning rate"),
     ],
     "06-one-cycle": [
         (lambda done, peak: {"lr": right("06-one-cycle")(done, peak)}, "not a dictionary"),

@@ -28,6 +28,7 @@ CONTROLS = {
     "02": {"first hinge", "first slope", "second hinge", "second slope", "updates / 100"},
     "03": {"learning rate", "random start"},
     "04": {"rule", "learning rate", "momentum", "epochs"},
+    "05": {"rule", "multiple"},
     "06": {"peak rate", "warm-up", "lowest momentum"},
     "07": {"fish", "temperature", "right class"},
     "08": {"degree", "wd", "points"},
