@@ -1,4 +1,4 @@
-"""Find the learning rate in a hundred batches; train in one epoch what took many.
+"""Find a good learning rate with a hundred batches, and lower it on the way.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/learning_rates.html.md"""
 
@@ -111,7 +111,7 @@ class RateFinder:
         return self.rates[falls.index(min(falls))]
 
     def valley(self) -> float:
-        "The middle of the longest falling sequence; points may be skipped (fastai)."
+        "About the middle of the longest fall, counted back from its end (as fastai)."
         lengths = []  # of the longest falling sequence that ends at each point
         for n, loss in enumerate(self.smoothed):
             before = [lengths[m] for m in range(n) if self.smoothed[m] > loss]

@@ -85,7 +85,7 @@ GRID = {
             "Left, rate and momentum over 300 steps; right, the mean loss of twenty walkers in a "
             "noisy valley, with one cycle and with two constant rates.",
             {
-                "peak": [0.1, 0.5, 1, 2, 5, 10, 40],
+                "peak": [0.1, 0.5, 1, 2, 5, 10, 20],
                 "warm": [0.02, 0.25, 0.6],
                 "lowest_momentum": [0.5, 0.85, 0.95],
             },

@@ -162,6 +162,24 @@ def patterns():
     return SimpleNamespace(train=part(5000), valid=part(500))
 
 
+def unwritten_epoch(net, x, y):
+    raise NotImplementedError
+
+
+def epoch_of(lr=0.01, times=1):
+    "An epoch of plain Adam, or several."
+
+    def my_epoch(net, x, y):
+        optimizer = torch.optim.Adam(net.parameters(), lr)
+        for _ in range(times):
+            for xb, yb in zip(x.split(64), y.split(64)):
+                optimizer.zero_grad()
+                F.cross_entropy(net(xb), yb).backward()
+                optimizer.step()
+
+    return my_epoch
+
+
 def entry(lr, bs):
     "An entry of lesson 03's open challenge."
     return patterns(), {"lr": lr, "bs": bs}
@@ -668,12 +686,27 @@ WRONG = {
         ((patterns, by_torch(torch.optim.Adam, lr=0.01)), "About as good as Adam"),
         ((patterns, by_torch(torch.optim.SGD, lr=0.08)), "higher learning rate"),
     ],
-    "06-one-cycle": [
-        (lambda done, peak: {"lr": right("06-one-cycle")(done, peak)}, "not a dictionary"),
-        (lambda done, peak: peak / 10, "it should be 0.0004"),
+    "06-stable": [
+        (lambda done, peak: {"lr": right("06-stable")(done, peak)}, "not a dictionary"),
+        (lambda done, peak: peak / 10, "it should be 0"),
     ],
-    "06-smooth": [
-        (lambda values, beta: right("06-smooth")(values, beta)[:-1], "five averages"),
+    "06-mean-rate": [
+        (505.0, "sum of all"),
+        (0.75, "in the middle"),
+        (0.00505, "peak 1.0"),
+        (0.9, "mean momentum"),
+        (-3, "n / 1000"),
+        (0.25, "divided by 1,000"),
+        ("half", "One number"),
+    ],
+    "06-bug": [(lambda peak, epochs, batches: None, "None")],
+    "06-own": [
+        ((patterns, unwritten_epoch), "Write `my_epoch`"),
+        (unwritten_epoch, "is a pair"),
+        ((patterns, 3), "without brackets"),
+        ((patterns, epoch_of(times=2)), "One epoch"),
+        ((patterns, epoch_of(lr=1e-6)), "hardly moved"),
+        ((patterns, epoch_of(lr=0.0003)), "more updates"),
     ],
     "06-read-finder": [
         (0.05, "near the minimum"),
