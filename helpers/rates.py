@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from .course.figures import lines
-from .train import one_step, set_hyper
+from .train import check_trainable, not_finite, one_step, set_hyper
 
 # %% ../nbs/06_learning_rates.ipynb #a9898c42
 def smooth(
@@ -53,6 +53,10 @@ def find_rate(
     model = copy.deepcopy(model).train()
     model.zero_grad()  # an earlier run may have left gradients, which were copied
     optimizer = make_optimizer(list(model.parameters()), start)
+    check_trainable(model, optimizer, batches)
+    check_trainable(model, optimizer, batches)
+    check_trainable(model, optimizer, batches)
+    check_trainable(model, optimizer, batches)
     rates = []
     losses = []
     best = math.inf
@@ -61,6 +65,26 @@ def find_rate(
         set_hyper(optimizer, lr=rate)
         rates.append(rate)
         losses.append(one_step(model, xb, yb, loss, optimizer).item())
+        if math.isnan(losses[-1]) and not_finite(xb, yb):
+            raise ValueError(
+                f"The loss is no number, because batch {n + 1} has values that are "
+                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
+            )
+        if math.isnan(losses[-1]) and not_finite(xb, yb):
+            raise ValueError(
+                f"The loss is no number, because batch {n + 1} has values that are "
+                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
+            )
+        if math.isnan(losses[-1]) and not_finite(xb, yb):
+            raise ValueError(
+                f"The loss is no number, because batch {n + 1} has values that are "
+                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
+            )
+        if math.isnan(losses[-1]) and not_finite(xb, yb):
+            raise ValueError(
+                f"The loss is no number, because batch {n + 1} has values that are "
+                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
+            )
         smoothed = smooth(losses, 0.9)[-1]
         best = min(best, smoothed)
         # four times the best, if it is above 0; or no longer a number
@@ -68,8 +92,8 @@ def find_rate(
             break
     if math.isnan(losses[0]):
         raise ValueError(
-            "The loss of the first batch is no number. Look for NaN in the data, or in "
-            "the weights: after a training that diverged, begin with new ones."
+            "The loss of the first batch is no number. Look for NaN in the weights: "
+            "after a training that diverged, begin with new ones."
         )
     return RateFinder(rates, losses)
 
@@ -140,12 +164,13 @@ class RateFinder:
             ylabel="training loss",
             title=title,
             xscale="log",
-            ylim=(0, 2 * self.smoothed[0]) if min(self.losses) >= 0 else None,
+            ylim=(0, 2.5 * self.smoothed[0]) if min(self.losses) >= 0 else None,
         )
         ax.lines[0].set(alpha=0.35)
         for n, (name, rate) in enumerate(self.readings().items()):
-            ax.axvline(rate, ls="--", color=f"C{n + 2}", label=f"{name}: {rate:.2g}")
-        ax.legend()
+            label = f"{name}: {rate:.2g}"
+            ax.axvline(rate, ymax=0.5, ls="--", color=f"C{n + 2}", label=label)
+        ax.legend(loc="upper left")
         return ax
 
 # %% ../nbs/06_learning_rates.ipynb #1909807e

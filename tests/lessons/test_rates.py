@@ -174,6 +174,37 @@ def test_finder_says_that_the_first_loss_is_no_number(digits):
         find_rate(digits_net(), Batches(x * math.nan, y, bs=64), SGD)
 
 
+def test_finder_says_which_batch_has_no_numbers(digits):
+    "Without it the curve would end there, and its readings would be nonsense."
+    x, y = (part[:640].clone() for part in digits.train)
+    x[200] = math.nan
+    with pytest.raises(ValueError, match="batch 4.*`xb`"):
+        find_rate(digits_net(), Batches(x, y, bs=64), SGD)
+
+
+def test_finder_stops_without_a_word_where_the_rate_is_too_high(digits):
+    "A loss that becomes NaN because of the rate is no fault of the data."
+    batches = Batches(*(part[:640] for part in digits.train), bs=64)
+    losses = find_rate(digits_net(), batches, SGD, start=1e-3, end=1e30).losses
+    assert len(losses) < 100
+
+
+def test_finder_refuses_what_cannot_learn(digits):
+    batches = Batches(*(part[:640] for part in digits.train), bs=64)
+    with pytest.raises(ValueError, match="frozen"):
+        find_rate(digits_net().requires_grad_(False), batches, lambda params, lr: SGD(params, lr))
+    other = digits_net()
+    with pytest.raises(ValueError, match="none of the parameters"):
+        find_rate(digits_net(), batches, lambda params, lr: SGD(other.parameters(), lr))
+
+
+def test_finder_refuses_a_single_row_before_batch_norm(digits):
+    batches = Batches(*(part[:65] for part in digits.train), bs=64)
+    net = nn.Sequential(nn.Linear(784, 8), nn.BatchNorm1d(8), nn.Linear(8, 10))
+    with pytest.raises(ValueError, match="Take bs = 65"):
+        find_rate(net.to(batches.device), batches, SGD)
+
+
 @pytest.mark.parametrize("steps", [10, 1100, 5000])
 def test_a_rise_over_the_whole_run_ends_at_the_peak(steps):
     for make in (linear, one_cycle):
