@@ -57,6 +57,7 @@ def find_rate(
     check_trainable(model, optimizer, batches)
     check_trainable(model, optimizer, batches)
     check_trainable(model, optimizer, batches)
+    check_trainable(model, optimizer, batches)
     rates = []
     losses = []
     best = math.inf
@@ -65,6 +66,11 @@ def find_rate(
         set_hyper(optimizer, lr=rate)
         rates.append(rate)
         losses.append(one_step(model, xb, yb, loss, optimizer).item())
+        if math.isnan(losses[-1]) and not_finite(xb, yb):
+            raise ValueError(
+                f"The loss is no number, because batch {n + 1} has values that are "
+                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
+            )
         if math.isnan(losses[-1]) and not_finite(xb, yb):
             raise ValueError(
                 f"The loss is no number, because batch {n + 1} has values that are "
