@@ -1,4 +1,4 @@
-"""What ten raw numbers mean, why confident and wrong costs most, and a loss that never overflows.
+"""What ten raw numbers mean, why the loss is a logarithm, and whether a net means what it says.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/cross_entropy.html.md"""
 
@@ -7,10 +7,10 @@ Docs: https://example.github.io/whats-inside-a-neural-net/cross_entropy.html.md"
 # %% auto #0
 __all__ = ['log_softmax', 'softmax', 'nll', 'cross_entropy', 'binary_cross_entropy']
 
-# %% ../nbs/07_cross_entropy.ipynb #e1b37260
+# %% ../nbs/07_cross_entropy.ipynb #1e3d6af4
 import torch
 
-
+# %% ../nbs/07_cross_entropy.ipynb #e1b37260
 def log_softmax(
     logits: torch.Tensor,  # [..., classes]
 ) -> torch.Tensor:  # same shape, log probabilities over the last dimension
@@ -54,9 +54,10 @@ def _check_classes(targets, rows, classes):
             f"Targets should be class numbers, integers of shape {list(rows)}; "
             f"these are {targets.dtype} of shape {list(targets.shape)}."
         )
-    if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
+    numbers = targets.long()  # of some kinds of integers PyTorch finds no minimum
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < classes:
         raise ValueError(
-            f"Targets run from {targets.min()} to {targets.max()}; "
+            f"Targets run from {numbers.min()} to {numbers.max()}; "
             f"with {classes} classes they should lie in 0 to {classes - 1}."
         )
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.course.exercises import exercises
+from helpers.data.digits import stand_in_digits
 
 
 def right(name):
@@ -278,6 +279,19 @@ class Unstepped:
 class UnwrittenStep(Unstepped):
     def step(self):
         raise NotImplementedError
+
+
+def floors(letter, ten=1.4612, two=0.3133):
+    "Findings about the loss that stops at a floor."
+    return {"mistake": letter, "lowest, 10 classes": ten, "lowest, 2 classes": two}
+
+
+def at_temperature(temperature):
+    return lambda logits, targets, new_logits: (new_logits / temperature).softmax(-1)
+
+
+def all_or_nothing(logits, targets, new_logits):
+    return F.one_hot(new_logits.argmax(-1), logits.shape[-1]).float()
 
 
 def by_torch(make, **options):
@@ -714,6 +728,58 @@ WRONG = {
         (1e-5, "hardly falls"),
         (-1, "larger than zero"),
         ("left", "One number"),
+    ],
+    "07-gradient": [
+        (lambda logits, targets: logits.softmax(-1) ** 2, "it should be"),
+        (lambda logits, targets: None, "None"),
+        (lambda logits, targets: (logits.softmax(-1) - 1) / len(logits), "it should be"),
+    ],
+    "07-log-softmax": [
+        (lambda logits, allowed: logits.log_softmax(-1)[allowed], "a tensor of the shape"),
+        (lambda logits, allowed: logits.log_softmax(-1) - 1, "it should be"),
+    ],
+    "07-smoothing": [
+        (0, "0.01 nine times"),
+        (0.0943, "without its factor"),
+        (0.0858, "nine other targets"),
+        (0.1319, "not one"),
+        (0.5448, "nine other classes"),
+        (0.3251, "two classes"),
+        (2.3026, "equal probabilities"),
+        (0.2173, "base 10"),
+        (0.7218, "base 2"),
+        (-0.5003, "sign is turned"),
+        (0.7, "entropy of the ten targets"),
+        ("half", "One number"),
+    ],
+    "07-floor": [
+        (floors("A"), "too low"),
+        (floors("B"), "wrong labels"),
+        (floors("C"), "mean instead of a sum"),
+        (floors("E"), "one letter"),
+        (floors("D", 0), "infinitely large"),
+        (floors("D", 2.3026), "equal probabilities"),
+        (floors("D", 2.4612), "logarithm of the sum"),
+        (floors("D", 1.5429), "have the logit 0"),
+        (floors("D", 0.232), "the probability"),
+        (floors("D", 0.6346), "base 10"),
+        (floors("D", -1.4612), "sign is turned"),
+        (floors("D", 1.2), "What is softmax of them"),
+        (floors("D", "low"), "one number"),
+        (floors("D", 1.4612, 1.4612), "`lowest, 2 classes`: the best outputs"),
+        (floors("D", 1.4612, ...), "1 of 3 is still to be answered"),
+        ("D", "an answer for each"),
+    ],
+    "07-calibrate": [
+        ((stand_in_digits, 3), "without brackets"),
+        (at_temperature(2), "is a pair"),
+        ((stand_in_digits, lambda logits, targets, new_logits: ...), "Write your lines"),
+        ((stand_in_digits, lambda logits, targets, new_logits: new_logits), "no probabilities"),
+        ((stand_in_digits, lambda logits, targets, new_logits: targets), "a row for each picture"),
+        ((stand_in_digits, all_or_nothing), "Leave each class a little"),
+        ((stand_in_digits, at_temperature(1)), "as they come"),
+        ((stand_in_digits, at_temperature(1.2)), "Try many temperatures"),
+        ((stand_in_digits, at_temperature(20)), "worse than the net's own"),
     ],
     "08-decay": [
         (lambda w, g, lr, wd: (w - lr * g).sum(), "shape of `weight`"),
