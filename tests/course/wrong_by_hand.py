@@ -311,13 +311,28 @@ def curves(letters):
     return dict(zip(("overfitting", "too much decay", "not finished", "dropout"), letters))
 
 
-def dropout_with_both_masks(x, keep, p, training):
-    own = torch.empty_like(x).bernoulli_(1 - p)
-    return x * keep * own / (1 - p) if training else x
+def decay_of(a, b, c):
+    return {"A": a, "B": b, "C": c}
 
 
-def dropout_twice_scaled(x, keep, p, training):
-    return x * keep / (1 - p) ** 2 if training else x
+def untrained(x, y):
+    return nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
+
+
+def unwritten_training(x, y):
+    raise NotImplementedError
+
+
+def short_training(x, y):
+    "Ten epochs of Adam, nothing else."
+    net = untrained(x, y)
+    optimizer = torch.optim.Adam(net.parameters(), 0.005)
+    for _ in range(10):
+        for rows in torch.randperm(len(x)).split(125):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x[rows]), y[rows]).backward()
+            optimizer.step()
+    return net
 
 
 # Lesson 09
@@ -797,12 +812,40 @@ WRONG = {
         ("D", "letter for each"),
         (curves(["panel D", "A", "B", "C"]), "one letter from A to D"),
     ],
+    "08-carry": [
+        (lambda wd, lr, steps, new_lr, new_steps: (1 - lr * wd) ** steps, "it should be"),
+        (lambda wd, lr, steps, new_lr, new_steps: None, "None"),
+    ],
+    "08-next": [
+        (decay_of(0.03, 0.01, 0.3), "beyond this edge"),
+        (decay_of(0.11, 0.01, 0.3), "nearly 0.1 again"),
+        (decay_of(50, 0.01, 0.3), "long way"),
+        (decay_of(1, 3, 0.3), "held back"),
+        (decay_of(1, 0.09, 0.3), "nearly 0.1 again"),
+        (decay_of(1, 0.01, 3), "inside"),
+        (decay_of(1, 0.01, 0.12), "half way"),
+        (decay_of(0.1, 0.01, 0.3), "has been tried in task A"),
+        (decay_of(1, -1, 0.3), "would grow"),
+        (decay_of("more", 0.01, 0.3), "one number"),
+        (decay_of(1, ..., 0.3), "1 of 3 is still to be answered"),
+        (0.3, "number for each"),
+    ],
     "08-dropout": [
-        (dropout_with_both_masks, "mask is given"),
-        (dropout_twice_scaled, "it should be"),
+        (lambda w, b, p: w * (1 - p), "two tensors"),
+        (lambda w, b, p: (..., ...), "..."),
     ],
     "08-batchnorm": [
-        (lambda x, m, v, w, b, eps: (x - v) / (m + eps).sqrt() * w + b, "it should be"),
+        (lambda w, b, m, v, c, s, eps: w, "two tensors"),
+        (lambda w, b, m, v, c, s, eps: (w * 2, b), "should be"),
+    ],
+    "08-bug": [(lambda gradients, lr=0.1, wd=0.1, beta=0.9: None, "None")],
+    "08-own": [
+        ((patterns, unwritten_training), "Write the function"),
+        ((patterns, 3), "without brackets"),
+        (unwritten_training, "is a pair"),
+        ((patterns, lambda x, y: 0.5), "returned float"),
+        ((patterns, untrained), "hardly trained"),
+        ((patterns, short_training), "plain training"),
     ],
     "09-one-hot": [
         (whole_matrix, "floating numbers"),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from shared import ROOT
 from torch import nn
 
-from helpers.course.checks.lesson08 import suspect_curves
+from helpers.course.checks.lesson08 import loss_tables, suspect_curves
 from helpers.course.exercises import judge
 from helpers.course.figures import largest_difference
 from helpers.optim import SGD, Adam, AdamW
@@ -29,8 +29,9 @@ def defined(*starts):
     return space
 
 
-Dropout = defined("class Dropout")["Dropout"]
-BatchNorm = defined("class BatchNorm")["BatchNorm"]
+SPACE = defined("class SimpleDropout", "class SimpleBatchNorm", "class Dropout")
+Dropout = SPACE["Dropout"]
+BatchNorm = SPACE["BatchNorm"]
 
 
 def run(layer, shape, batches=8, scale=3.0, dtype=torch.float64, evaluate=True):
@@ -267,10 +268,40 @@ def test_decay_by_autograd_is_accepted():
     assert judge("08-decay", by_autograd).status == "solved"
 
 
-def test_a_mask_of_ones_own_never_passes():
-    def own(x, keep, p, training):
-        return F.dropout(x, p, training)
+def test_simple_layers_are_the_complete_ones():
+    shape = (16, 7)
+    simple, complete = SPACE["SimpleBatchNorm"](7), BatchNorm(7)
+    for _ in range(5):
+        x = torch.randn(shape, dtype=torch.float64)
+        for training in (True, False):
+            simple.double().train(training)
+            complete.double().train(training)
+            assert largest_difference(simple(x), complete(x)) < 1e-12
+    simple, complete = SPACE["SimpleDropout"](0.4), Dropout(0.4)
+    assert largest_difference(run(simple, shape), run(complete, shape)) == 0
 
-    for seed in range(50):
-        torch.manual_seed(seed)
-        assert judge("08-dropout", own).status == "not right"
+
+def test_momentum_leaves_the_balance_of_a_penalty():
+    "With momentum a penalty keeps its wd, and shrinking needs ten times as much."
+
+    def squares(params):
+        return sum((p**2).sum().item() for p in params)
+
+    plain = squares(descend(SGD, penalty=0.1, lr=0.05, steps=4000))
+    penalty = squares(descend(SGD, penalty=0.1, lr=0.005, steps=4000, momentum=0.9))
+    shrinking = squares(descend(SGD, shrink=1.0, lr=0.005, steps=4000, momentum=0.9))
+    weak = squares(descend(SGD, shrink=0.1, lr=0.005, steps=4000, momentum=0.9))
+    assert abs(penalty / plain - 1) < 0.05
+    assert abs(shrinking / plain - 1) < 0.05
+    assert weak > 1.5 * plain
+
+
+def test_loss_tables_are_what_the_solution_says():
+    tables = loss_tables()
+    best = {}
+    for letter, table in tables.items():
+        assert table["training"] == sorted(table["training"]), "more decay fits worse"
+        best[letter] = table["validation"].index(min(table["validation"]))
+    assert best == {"A": 2, "B": 0, "C": 1}
+    validation = tables["C"]["validation"]
+    assert validation[2] < validation[0], "0.3 is the better bet"
