@@ -770,7 +770,7 @@ WRONG = {
     "07-floor": [
         (floors("A"), "too low"),
         (floors("B"), "wrong labels"),
-        (floors("C"), "mean instead of a sum"),
+        (floors("C"), "jump up and down"),
         (floors("E"), "one letter"),
         (floors("D", 0), "infinitely large"),
         (floors("D", 2.3026), "equal probabilities"),

@@ -331,8 +331,8 @@ def check_floor(finding):
         )
     if letter == "C":
         raise Hint(
-            "A mean instead of a sum changes the size of the loss by a factor, and leaves 0 as "
-            "its lowest value. Look at the outputs: which numbers are they?"
+            "Then the loss would jump up and down. Hers falls, and comes to rest. Look at the "
+            "outputs: which numbers are they?"
         )
     numbers = {}
     for key in _KEYS[1:]:
