@@ -1,4 +1,4 @@
-"""Find a good learning rate with a hundred batches, and lower it on the way.
+"""A hundred batches show where a good learning rate lies, and a schedule lowers it on the way.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/learning_rates.html.md"""
 
