@@ -79,6 +79,55 @@ def check_decay(decayed_step):
     )
 
 
+def _carried(wd, lr, steps, new_lr, new_steps):
+    return wd * lr * steps / (new_lr * new_steps)
+
+
+def _carried_exactly(wd, lr, steps, new_lr, new_steps):
+    "The height itself, (1 - lr * wd) ** steps, kept."
+    return (1 - (1 - lr * wd) ** (steps / new_steps)) / new_lr
+
+
+@exercise("08-carry", "wd carried over to another run")
+def check_carry(carried):
+    compare(
+        carried,
+        examples=[
+            (0.1, 0.005, 7820, 0.02, 7820),
+            (0.1, 0.005, 7820, 0.005, 1955),
+            (0.03, 0.002, 500, 0.01, 3000),
+        ],
+        right=(_carried, _carried_exactly),
+        wrong={
+            "It is the other way round: more steps, or a higher learning rate, shrink the weight "
+            "more, so they want a smaller wd.": (
+                lambda wd, lr, steps, new_lr, new_steps: wd * new_lr * new_steps / (lr * steps)
+            ),
+            "The learning rate counts, too: each step takes away lr * wd.": (
+                lambda wd, lr, steps, new_lr, new_steps: wd * steps / new_steps
+            ),
+            "The number of steps counts, too: in half as many steps a weight shrinks half as "
+            "often.": lambda wd, lr, steps, new_lr, new_steps: wd * lr / new_lr,
+            "wd stays only if lr * steps stays. Here it changes.": (
+                lambda wd, lr, steps, new_lr, new_steps: wd
+            ),
+            "The learning rates are the right way round. The numbers of steps are not.": (
+                lambda wd, lr, steps, new_lr, new_steps: wd * lr * new_steps / (new_lr * steps)
+            ),
+            "The numbers of steps are the right way round. The learning rates are not.": (
+                lambda wd, lr, steps, new_lr, new_steps: wd * new_lr * steps / (lr * new_steps)
+            ),
+            "That is the product of the old run, lr * wd * steps. Divide it by what the new run "
+            "has of it.": lambda wd, lr, steps, new_lr, new_steps: wd * lr * steps,
+            "That is a time constant. Which wd makes lr * wd * steps the same in both runs?": (
+                lambda wd, lr, steps, new_lr, new_steps: 1 / (lr * wd),
+                lambda wd, lr, steps, new_lr, new_steps: 1 / (new_lr * wd),
+            ),
+        },
+        returns="a single number, the new wd",
+    )
+
+
 def suspect_curves(
     epochs: int = 30,
 ) -> dict:  # letter to a pair of lists: training loss, validation loss
@@ -136,55 +185,6 @@ def check_curves(verdict):
         )
     if verdict != _CURVES:
         raise Hint("Each letter belongs to one of them.")
-
-
-def _carried(wd, lr, steps, new_lr, new_steps):
-    return wd * lr * steps / (new_lr * new_steps)
-
-
-def _carried_exactly(wd, lr, steps, new_lr, new_steps):
-    "The height itself, (1 - lr * wd) ** steps, kept."
-    return (1 - (1 - lr * wd) ** (steps / new_steps)) / new_lr
-
-
-@exercise("08-carry", "wd carried over to another run")
-def check_carry(carried):
-    compare(
-        carried,
-        examples=[
-            (0.1, 0.005, 7820, 0.02, 7820),
-            (0.1, 0.005, 7820, 0.005, 1955),
-            (0.03, 0.002, 500, 0.01, 3000),
-        ],
-        right=(_carried, _carried_exactly),
-        wrong={
-            "It is the other way round: more steps, or a higher learning rate, shrink the weight "
-            "more, so they want a smaller wd.": (
-                lambda wd, lr, steps, new_lr, new_steps: wd * new_lr * new_steps / (lr * steps)
-            ),
-            "The learning rate counts, too: each step takes away lr * wd.": (
-                lambda wd, lr, steps, new_lr, new_steps: wd * steps / new_steps
-            ),
-            "The number of steps counts, too: in half as many steps a weight shrinks half as "
-            "often.": lambda wd, lr, steps, new_lr, new_steps: wd * lr / new_lr,
-            "wd stays only if lr * steps stays. Here it changes.": (
-                lambda wd, lr, steps, new_lr, new_steps: wd
-            ),
-            "The learning rates are the right way round. The numbers of steps are not.": (
-                lambda wd, lr, steps, new_lr, new_steps: wd * lr * new_steps / (new_lr * steps)
-            ),
-            "The numbers of steps are the right way round. The learning rates are not.": (
-                lambda wd, lr, steps, new_lr, new_steps: wd * new_lr * steps / (lr * new_steps)
-            ),
-            "That is the product of the old run, lr * wd * steps. Divide it by what the new run "
-            "has of it.": lambda wd, lr, steps, new_lr, new_steps: wd * lr * steps,
-            "That is a time constant. Which wd makes lr * wd * steps the same in both runs?": (
-                lambda wd, lr, steps, new_lr, new_steps: 1 / (lr * wd),
-                lambda wd, lr, steps, new_lr, new_steps: 1 / (new_lr * wd),
-            ),
-        },
-        returns="a single number, the new wd",
-    )
 
 
 def loss_tables() -> dict:  # letter to a dictionary of three lists: wd, training, validation
