@@ -31,7 +31,9 @@ def starters():
     found = {}
     for path in LESSONS:
         for cell in nbformat.read(path, as_version=4).cells:
-            call = re.search(r'^check\("([\w-]+)", (\w+)\)', cell.source, re.MULTILINE)
+            call = re.search(
+                r'^check\("([\w-]+)", (\w+)(, seconds=\d+)?\)', cell.source, re.MULTILINE
+            )
             if cell.cell_type == "code" and call:
                 space = {}
                 exec(IMPORTS + cell.source.replace(call[0], ""), space)
