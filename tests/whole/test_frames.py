@@ -20,7 +20,7 @@ from publish.player import first_frame, player
 
 CAPTIONS = {
     RACE: "After 5 epochs: a = 2.",
-    SOFTMAX: "right class: fish; loss = -log 0.899",
+    SOFTMAX: "right: fish, loss 0.11",
 }
 
 
@@ -187,12 +187,12 @@ def test_select_moves_the_frames(page):
     other = state(page, 0)
     page.get_by_label("right class").select_option("cat")
     picture, _, caption = state(page, 1)
-    assert picture != first[0] and caption == "right class: cat; loss = -log 0.009 = 4.67"
+    assert picture != first[0] and caption == "temperature 1; right: cat, loss 4.67"
     assert state(page, 0) == other
     # As some browsers do at the Enter key; the page must not be loaded anew.
     page.locator(".course-frames form").nth(1).evaluate("form => form.requestSubmit()")
     page.wait_for_timeout(300)
-    assert "right class: cat" in state(page, 1)[2]
+    assert "right: cat" in state(page, 1)[2]
 
 
 ROLES = {"radio": "group", "range": "slider", "select": "combobox"}
