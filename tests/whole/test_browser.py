@@ -129,6 +129,7 @@ def keep_only_the_figure(path):
     notebook.cells = [cell for cell in notebook.cells if cell.id in sources]
     for cell in notebook.cells:
         cell.source = "\n".join(sources[cell.id])
+        cell.metadata.pop("jupyter", None)  # where all inputs are folded, no prompt is seen
     nbformat.write(notebook, path)
 
 
