@@ -54,10 +54,6 @@ def find_rate(
     model.zero_grad()  # an earlier run may have left gradients, which were copied
     optimizer = make_optimizer(list(model.parameters()), start)
     check_trainable(model, optimizer, batches)
-    check_trainable(model, optimizer, batches)
-    check_trainable(model, optimizer, batches)
-    check_trainable(model, optimizer, batches)
-    check_trainable(model, optimizer, batches)
     rates = []
     losses = []
     best = math.inf
@@ -66,26 +62,6 @@ def find_rate(
         set_hyper(optimizer, lr=rate)
         rates.append(rate)
         losses.append(one_step(model, xb, yb, loss, optimizer).item())
-        if math.isnan(losses[-1]) and not_finite(xb, yb):
-            raise ValueError(
-                f"The loss is no number, because batch {n + 1} has values that are "
-                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
-            )
-        if math.isnan(losses[-1]) and not_finite(xb, yb):
-            raise ValueError(
-                f"The loss is no number, because batch {n + 1} has values that are "
-                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
-            )
-        if math.isnan(losses[-1]) and not_finite(xb, yb):
-            raise ValueError(
-                f"The loss is no number, because batch {n + 1} has values that are "
-                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
-            )
-        if math.isnan(losses[-1]) and not_finite(xb, yb):
-            raise ValueError(
-                f"The loss is no number, because batch {n + 1} has values that are "
-                f"none: look at its `{not_finite(xb, yb)}`, and mend the data."
-            )
         if math.isnan(losses[-1]) and not_finite(xb, yb):
             raise ValueError(
                 f"The loss is no number, because batch {n + 1} has values that are "
