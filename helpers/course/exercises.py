@@ -196,6 +196,21 @@ def near(
     return largest_difference(result, expected) <= tolerance * _size(expected)
 
 
+def read_entry(
+    entry,  # what an open challenge is given: the digits, and the reader's own piece
+    name: str,  # of the reader's piece, for instance my_epoch
+    kind: str = "function",  # or class
+) -> tuple:  # digits, or the function that finds them; and the reader's piece
+    "The two parts of an entry; a `Hint` where it is no pair, or the second is not callable."
+    try:
+        digits, own = entry
+    except (TypeError, ValueError):
+        raise Hint(f"An entry is a pair: (mnist, {name}).") from None
+    if not callable(own):
+        raise Hint(f"The second of the pair is your {kind}, without brackets: (mnist, {name}).")
+    return digits, own
+
+
 # What a hint says of a result
 
 

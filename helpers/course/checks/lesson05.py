@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.course.exercises import Hint, NotYet, compare, exercise, near
+from helpers.course.exercises import Hint, NotYet, compare, exercise, near, read_entry
 
 
 def _moved(params, grads, lr, rule):
@@ -239,12 +239,7 @@ def _misread(digits, make):
 
 @exercise("05-own", "an optimizer of your own against Adam")
 def check_own(entry):
-    try:
-        digits, MyOptimizer = entry
-    except (TypeError, ValueError):
-        raise Hint("An entry is a pair: (mnist, MyOptimizer).") from None
-    if not callable(MyOptimizer):
-        raise Hint("The second of the pair is your class, without brackets: (mnist, MyOptimizer).")
+    digits, MyOptimizer = read_entry(entry, "MyOptimizer", "class")
     if not hasattr(MyOptimizer, "step"):
         raise Hint("Your class needs a method `step`, which moves the parameters.")
     if callable(digits):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.course.exercises import Hint, NotYet, compare, exercise, near
+from helpers.course.exercises import Hint, NotYet, compare, exercise, near, read_entry
 from helpers.course.settings import best_device
 
 
@@ -225,12 +225,7 @@ def _misread(train, valid, epoch, seeds=5):
 
 @exercise("06-own", "the best epoch")
 def check_own(entry):
-    try:
-        digits, my_epoch = entry
-    except (TypeError, ValueError):
-        raise Hint("An entry is a pair: (mnist, my_epoch).") from None
-    if not callable(my_epoch):
-        raise Hint("The second of the pair is your function, without brackets: (mnist, my_epoch).")
+    digits, my_epoch = read_entry(entry, "my_epoch")
     if callable(digits):
         digits = digits()
     device = best_device()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.course.exercises import Hint, NotYet, compare, exercise, near
+from helpers.course.exercises import Hint, NotYet, compare, exercise, near, read_entry
 
 
 def _gradient(logits, targets):
@@ -413,14 +413,7 @@ def _unwritten(my_probabilities):
 
 @exercise("07-calibrate", "better than one temperature")
 def check_calibrate(entry):
-    try:
-        digits, my_probabilities = entry
-    except (TypeError, ValueError):
-        raise Hint("An entry is a pair: (mnist, my_probabilities).") from None
-    if not callable(my_probabilities):
-        raise Hint(
-            "The second of the pair is your function, without brackets: (mnist, my_probabilities)."
-        )
+    digits, my_probabilities = read_entry(entry, "my_probabilities")
     if _unwritten(my_probabilities):
         raise NotYet("Write your lines in the cell above, and run the cell again.")
     if callable(digits):

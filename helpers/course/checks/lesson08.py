@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.course.exercises import Hint, NotYet, compare, exercise
+from helpers.course.exercises import Hint, NotYet, compare, exercise, read_entry
 
 
 def _descent(direction):
@@ -514,12 +514,7 @@ def _misread(digits, training):
 
 @exercise("08-own", "the most from a thousand digits")
 def check_own(entry):
-    try:
-        digits, my_training = entry
-    except (TypeError, ValueError):
-        raise Hint("An entry is a pair: (mnist, my_training).") from None
-    if not callable(my_training):
-        raise Hint("The second of the pair is your function, without brackets.")
+    digits, my_training = read_entry(entry, "my_training")
     if callable(digits):
         digits = digits()
     torch.set_num_threads(1)  # nets this small gain nothing from a second core
