@@ -72,6 +72,11 @@ def _in_order_of_batches(batches, rows, memory, decay):
     return list(dict.fromkeys(asked))
 
 
+def _marks(batches, rows, memory, decay):
+    moved = _rows_moved(batches, rows, memory, decay)
+    return [row in moved for row in range(rows)]
+
+
 def _how_many(batches, rows, memory, decay):
     return len(_rows_moved(batches, rows, memory, decay))
 
@@ -109,6 +114,7 @@ def check_moved(rows_moved):
                 _repeated
             ),
             "The right rows, in another order. Smallest first: sorted(...).": _in_order_of_batches,
+            "That says True or False of each row. Their numbers are asked for, in a list.": _marks,
             "That is how many rows move. The list of these rows is asked for.": _how_many,
         },
         returns="a list of row numbers",
