@@ -114,8 +114,7 @@ GRID = {
     ],
     "09_embeddings": [
         (
-            "A one-hot row, times a table of numbers, gives one row of the table; the same row is "
-            "found by looking it up.",
+            "A one-hot row, times a table of numbers, gives the row of the table that the 1 picks.",
             {"rows": [2, 4, 6, 12], "row": [*range(12)]},
         )
     ],

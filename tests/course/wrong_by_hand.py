@@ -338,14 +338,6 @@ def short_training(x, y):
 # Lesson 09
 
 
-def whole_matrix(indices, table):
-    return F.one_hot(indices, len(table)), table[indices]
-
-
-def fixed_indices(indices, table):
-    return right("09-one-hot")(torch.tensor([3, 0, 3]), table[:6])
-
-
 def random_table(rows, columns):
     return nn.Parameter(torch.randn(rows, columns))
 
@@ -846,10 +838,6 @@ WRONG = {
         ((patterns, lambda x, y: 0.5), "returned float"),
         ((patterns, untrained), "hardly trained"),
         ((patterns, short_training), "plain training"),
-    ],
-    "09-one-hot": [
-        (whole_matrix, "floating numbers"),
-        (fixed_indices, "Right for one example"),
     ],
     "09-gradient": [
         (lambda i, g, rows: 2 * right("09-gradient")(i, g, rows), "should be"),
