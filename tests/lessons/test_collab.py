@@ -1,6 +1,8 @@
 "Models of ratings: unfit tables are refused, predictions are right, files hold no code."
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from samples import ratings
+from shared import ROOT
 
 from helpers.collab import (
     DotProduct,
@@ -25,6 +28,7 @@ from helpers.collab import (
 from helpers.data.films import stand_in_ratings
 from helpers.optim import Adam
 from helpers.rates import find_rate
+from helpers.train import fit
 
 # Tables
 
@@ -47,7 +51,10 @@ def changed(**columns):
         ),
         (ratings().drop(columns=["user", "item"]), "No column user, item"),
         (ratings(0), "empty"),
-        (changed(rating=7.0), r"1 row with a rating outside the scale, 1 to 5; the first is row 4"),
+        (
+            changed(rating=7.0),
+            r"1 row with a rating outside the scale, 1 to 5; the first is row 4, column rating",
+        ),
         (changed(rating=0.0), "outside the scale"),
         (
             changed(rating=np.nan),
@@ -55,11 +62,14 @@ def changed(**columns):
         ),
         (changed(rating=np.inf), "no finite number"),
         (changed(rating="five"), "no finite number"),
-        (changed(user=None), "no user or no item"),
-        (changed(item=np.nan), "no user or no item"),
+        (changed(user=None), "1 row with no user; the first is row 4, column user"),
+        (changed(item=np.nan), "1 row with no item; the first is row 4, column item"),
+        (changed(user="3"), "1 row with a text among ids that are numbers.*row 4, column user"),
+        (changed(item="10"), "1 row with a text among ids that are numbers.*row 4, column item"),
         (
             pd.concat([ratings(), ratings(2)], ignore_index=True),
-            "2 rows with a pair of user and item that stood before; the first is row 12",
+            "2 rows with a pair of user and item that stood before; the first is row 12, "
+            "column user and item",
         ),
     ],
 )
@@ -89,8 +99,53 @@ def test_ids_may_be_text():
         data.encode(["member 5"], ["Miserables 30"])
 
 
+def test_a_number_among_texts_is_refused():
+    table = ratings().astype({"user": str})
+    table["user"] = table.user.astype(object)
+    table.loc[5, "user"] = 3
+    words = "1 row with a number among ids that are text.*the first is row 5, column user"
+    with pytest.raises(ValueError, match=words):
+        RatingTable(table)
+    table["user"] = table.user.astype("category")
+    with pytest.raises(ValueError, match=words):
+        RatingTable(table)
+
+
+ID_TYPES = ["object", "category", "Int64", "string", "float64", "int64[pyarrow]"]
+
+
+@pytest.mark.parametrize("dtype", ID_TYPES)
+def test_ids_may_be_of_every_type(tmp_path, dtype):
+    "They are numbered alike, found again, and can be saved."
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    table = ratings().astype({"user": dtype, "item": dtype})
+    data = RatingTable(table)
+    assert torch.equal(data.x, RatingTable(ratings()).x)
+    assert torch.equal(data.encode(table.user[:5], table.item[:5]), data.x[:5])
+    assert data.encode([table.user.tolist()[3]], [table.item.tolist()[8]]).tolist() == [[3, 2]]
+    model = DotProduct(4, 3, 2, mean=3.0)
+    save(tmp_path / "model.pt", model, data)
+    _, users, items = load(tmp_path / "model.pt")
+    assert users.equals(data.users)
+    assert items.equals(data.items)
+
+
+def test_one_rating_or_one_user_goes_through():
+    for table in (ratings(1), ratings(12).query("user == 7")):
+        data = RatingTable(table)
+        sizes = len(data.users), len(data.items)
+        assert biases_only(data.x, data.y, *sizes)(data.x).shape == (len(table),)
+        model = DotProduct(*sizes, 2, mean=3.0)
+        batches = data.batches(slice(None), bs=2)
+        fit(model.to(batches.device), batches, Adam(model.parameters(), 0.1), 30, F.mse_loss)
+        assert F.mse_loss(model(batches.x), batches.y) < 0.1
+
+
 def test_stars_may_be_text():
-    assert torch.equal(RatingTable(ratings().astype({"rating": str})).y, RatingTable(ratings()).y)
+    table = ratings()
+    table.loc[0, "rating"] = 4.5
+    assert RatingTable(table.astype({"rating": str})).y.tolist() == table.rating.tolist()
 
 
 @pytest.mark.parametrize(
@@ -475,6 +530,57 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, data, monkeypatch):
         save(path, DotProduct(4, 3, 2), data)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_a_stopped_save_leaves_the_old_file(tmp_path, data, monkeypatch, end):
+    path = tmp_path / "model.pt"
+    save(path, DotProduct(4, 3, 2), data)
+    before = path.read_bytes()
+
+    def stopped(contents, unfinished):
+        Path(unfinished).write_bytes(b"half")
+        raise end
+
+    monkeypatch.setattr(torch, "save", stopped)
+    with pytest.raises(end):
+        save(path, DotProduct(4, 3, 2), data)
+    assert path.read_bytes() == before
+
+
+def test_a_killed_save_leaves_the_old_file(tmp_path, data):
+    path = tmp_path / "model.pt"
+    save(path, DotProduct(4, 3, 2), data)
+    before = path.read_bytes()
+    code = f"""
+import os, pathlib, torch
+import pandas as pd
+from helpers.collab import DotProduct, RatingTable, save
+
+def killed(contents, unfinished):
+    pathlib.Path(unfinished).write_bytes(b"half")
+    os._exit(9)
+
+torch.save = killed
+table = pd.DataFrame({{"user": [1], "item": [2], "rating": [3.0]}})
+save({str(path)!r}, DotProduct(1, 1, 2), RatingTable(table))
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 9
+    assert path.read_bytes() == before
+
+
+def test_message_of_load_names_the_file_and_gives_no_bad_advice(tmp_path, data):
+    save(tmp_path / "model.pt", DotProduct(4, 3, 2), data)
+    whole = (tmp_path / "model.pt").read_bytes()
+    (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
+    torch.save(data, tmp_path / "own.pt")
+    contents = torch.load(tmp_path / "model.pt", weights_only=True)
+    torch.save(contents | {"factors": 7}, tmp_path / "other_width.pt")
+    for name in ("half.pt", "own.pt", "other_width.pt"):
+        with pytest.raises(ValueError, match=f"{name} is no file that `save` wrote") as error:
+            load(tmp_path / name)
+        assert "weights_only" not in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 def test_svdpp_is_not_saved_as_less(tmp_path, data):

@@ -33,6 +33,7 @@ CONTROLS = {
     "07": {"fish", "temperature", "right class"},
     "08": {"degree", "wd", "points"},
     "09": {"rows", "which row"},
+    "10": {"λ", "dots are"},
     "11": {"title", "across", "up", "neighbours", "colour"},
     "14": {"model", "size", "batch", "parts", "precision", "optimizer"},
 }
