@@ -1,4 +1,4 @@
-"""Names and numbers side by side: a net for tables, and what its vectors are worth.
+"""A net for tables of names and amounts, built by hand; whether it beats its rivals, and what its vectors know.
 
 Docs: https://example.github.io/whats-inside-a-neural-net/tabular_embeddings.html.md"""
 
@@ -7,7 +7,7 @@ Docs: https://example.github.io/whats-inside-a-neural-net/tabular_embeddings.htm
 # %% auto #0
 __all__ = ['TableCoder', 'embedding_size', 'TabularNet', 'embedded']
 
-# %% ../nbs/12_tabular_embeddings.ipynb #73ce54cc
+# %% ../nbs/12_tabular_embeddings.ipynb #package-imports
 import numpy as np
 import pandas as pd
 import torch
@@ -85,7 +85,7 @@ def _codes(column, levels):
     _check_types(column, levels)
     return levels.get_indexer(column) + 1
 
-# %% ../nbs/12_tabular_embeddings.ipynb #af7ad80e
+# %% ../nbs/12_tabular_embeddings.ipynb #table-coder
 class TableCoder:
     "Makes rows of numbers from a table by what it learned of the training part alone."
 
@@ -117,6 +117,11 @@ class TableCoder:
         self.means[name] = filled.mean()
         self.stds[name] = filled.std(ddof=0)
 
+    def _scale(self, name):
+        "What a column is divided by: 1 if it never changed, as in scikit-learn."
+        rounding = 1e-12 * abs(self.means[name])
+        return self.stds[name] if self.stds[name] > rounding else 1.0
+
     def __call__(
         self,
         frame: pd.DataFrame,  # rows with at least the columns named at the start
@@ -131,7 +136,7 @@ class TableCoder:
             columns.append(_codes(column, levels))
         for name, column in numbers.items():
             filled = column.fillna(self.medians[name])
-            columns.append((filled - self.means[name]) / (self.stds[name] + 1e-7))
+            columns.append((filled - self.means[name]) / self._scale(name))
         return torch.tensor(np.column_stack(columns), dtype=dtype)
 
 # %% ../nbs/12_tabular_embeddings.ipynb #9c9fece4
@@ -141,7 +146,7 @@ def embedding_size(
     "fastai's rule of thumb for the width of an embedding, found by trying."
     return min(600, round(1.6 * rows**0.56))
 
-# %% ../nbs/12_tabular_embeddings.ipynb #e20cba64
+# %% ../nbs/12_tabular_embeddings.ipynb #tabular-net
 class TabularNet(nn.Module):
     "A net for rows of names and numbers: fastai's `TabularModel` by hand."
 
@@ -151,8 +156,10 @@ class TabularNet(nn.Module):
         numbers: int,  # how many columns hold numbers
         hidden: tuple = (200, 100),  # outputs of each hidden layer
         outputs: int = 1,  # with 1 the result has shape [n], else [n, outputs]
-        drop: float = 0.0,  # share of the activations dropped after each hidden layer
+        drop: float = 0.0,  # fraction of activations dropped after each hidden layer
         widths: list = None,  # of the embeddings; `embedding_size` without
+        emb_drop: float = 0.0,  # fraction of the vectors' numbers dropped
+        y_range: tuple = None,  # lowest and highest output; any number without
     ):
         super().__init__()
         if widths is None:
@@ -161,7 +168,9 @@ class TabularNet(nn.Module):
         for rows, width in zip(sizes, widths, strict=True):
             self.tables.append(Embedding(rows, width))
         self.learned = sum(widths)
+        self.emb_drop = nn.Dropout(emb_drop)
         self.numbers = nn.BatchNorm1d(numbers) if numbers else nn.Identity()
+        self.y_range = y_range
         layers = []
         inputs = self.learned + numbers
         for units in hidden:
@@ -188,7 +197,11 @@ class TabularNet(nn.Module):
         x: torch.Tensor,  # [n, categories + numbers], from `TableCoder`
     ) -> torch.Tensor:  # [n], or [n, outputs]
         learned, numbers = self.vectors(x).tensor_split([self.learned], 1)
-        out = self.layers(torch.cat([learned, self.numbers(numbers)], 1))
+        inputs = torch.cat([self.emb_drop(learned), self.numbers(numbers)], 1)
+        out = self.layers(inputs)
+        if self.y_range is not None:
+            low, high = self.y_range
+            out = low + (high - low) * out.sigmoid()
         return out[:, 0] if out.shape[1] == 1 else out
 
 # %% ../nbs/12_tabular_embeddings.ipynb #ecec3a50

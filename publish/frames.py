@@ -118,6 +118,13 @@ GRID = {
             {"rows": [2, 4, 6, 12], "row": [*range(12)]},
         )
     ],
+    "12_tabular_embeddings": [
+        (
+            "A grey bell: how often fair coins give each number of heads. Its orange tails are at "
+            "least as far from half and half as the blue line.",
+            {"only_net": [35, 43, 175, 215, 350, 390, 430, 470], "only_rival": [35, 175, 350, 430]},
+        )
+    ],
 }
 
 

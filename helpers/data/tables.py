@@ -331,18 +331,33 @@ def _read_sales(path):
     "Sales by date and shop; of more than 100 shops those that sold most."
     # a holiday is a letter or '0', and the first rows alone look like numbers
     as_text = {"stateholiday": str, "StateHoliday": str}
-    table = pd.read_csv(path, dtype=as_text).rename(columns=str.lower)
+    try:
+        table = pd.read_csv(path, dtype=as_text).rename(columns=str.lower)
+    except ValueError as error:  # no text, empty, or a line with too many columns
+        raise _unreadable(path, error) from None
     missing = [name for name in _SALES if name not in table]
     if missing:
         raise ValueError(
             f"{path} has no column {', '.join(missing)}. "
             "Put the file there as it was published."
         )
-    date = pd.to_datetime(table.date)
-    table = table[_SALES].assign(date=date, sales=table.sales.astype(float))
+    try:
+        date = pd.to_datetime(table.date)
+        sales = table.sales.astype(float)
+    except ValueError as error:
+        raise _unreadable(path, error) from None
+    table = table[_SALES].assign(date=date, sales=sales)
     largest = table.groupby("store").sales.sum().nlargest(100).index
     table = table[table.store.isin(largest)]
     return table.sort_values(["date", "store"], ignore_index=True)
+
+
+def _unreadable(path, error):
+    "A `ValueError` that names the file."
+    return ValueError(
+        f"{path} cannot be read as a table of sales: {error}. "
+        "Put the file there as it was published."
+    )
 
 # %% ../../nbs/backstage/data/tables.ipynb #79efbace
 _HOLIDAYS = {

@@ -10,6 +10,7 @@ from torch import nn
 
 from helpers.course.exercises import exercises
 from helpers.data.digits import stand_in_digits
+from helpers.data.tables import stand_in_stores
 
 
 def right(name):
@@ -475,6 +476,36 @@ def trained(pick=lambda g: positions(g.abs().sum(0)), **options):
     return lambda loss, width: pick(gradient(loss, width, **options))
 
 
+# Lesson 12
+
+
+def to_work(a="trees", b="usual", c="net"):
+    return {"A": a, "B": b, "C": c}
+
+
+def unwritten_forecast(past, future):
+    raise NotImplementedError
+
+
+def mean_forecast(past, future):
+    return np.full(len(future), past.sales.mean())
+
+
+def shop_forecast(past, future):
+    "The mean of each shop: no weekday, no promotion."
+    return future.store.map(past.groupby("store").sales.mean())
+
+
+def half_forecast(past, future):
+    "Usual sales, with a factor for the shop's last six weeks."
+    alike = ["store", "dayofweek", "promo"]
+    medians = past.groupby(alike).sales.median().rename("usual")
+    usual = future.join(medians, on=alike).usual.fillna(past.sales.median())
+    late = past[past.date > past.date.max() - np.timedelta64(42, "D")]
+    ratio = late.sales / late.join(medians, on=alike).usual
+    return usual * ratio.median() ** 0.1
+
+
 WRONG = {
     "01-update": [
         (lambda a, b, x, y, lr: None, "returned None"),
@@ -869,6 +900,39 @@ WRONG = {
         (lambda users, films, factors: None, "class itself"),
     ],
     "11-recommend": [(lambda stars, rated: right("11-recommend")(stars, rated)[:4], "list of 4")],
+    "12-leak": [
+        (lambda shop, sales, is_past: sales, "should be"),
+        (lambda shop, sales, is_past: None, "None"),
+    ],
+    "12-weeks": [(lambda sales, week, promoted, orders: 0.0, "should be")],
+    "12-deploy": [
+        (to_work("net"), "0.0004"),
+        (to_work("usual"), "far better"),
+        (to_work(b="net"), "every third case"),
+        (to_work(b="trees"), "larger error"),
+        (to_work(c="trees"), "a fifth smaller"),
+        (to_work(c="usual"), "a quarter smaller"),
+        (to_work(c="forest"), 'write "usual", "trees" or "net"'),
+        (to_work(c=3), 'write "usual", "trees" or "net"'),
+        (to_work(b=...), "1 of 3 is still"),
+        ("trees", "A dictionary"),
+        ({"A": "trees"}, "A dictionary"),
+    ],
+    "12-own": [
+        ((stand_in_stores, unwritten_forecast), "Write the function"),
+        ((stand_in_stores, 3), "without brackets"),
+        (unwritten_forecast, "is a pair"),
+        ((stand_in_stores, lambda past, future: None), "One number for each"),
+        ((stand_in_stores, lambda past, future: "many"), "array of numbers"),
+        ((stand_in_stores, lambda past, future: future.store * np.nan), "nan or infinite"),
+        (
+            (stand_in_stores, lambda past, future: np.log(mean_forecast(past, future))),
+            "look like logarithms",
+        ),
+        ((stand_in_stores, lambda past, future: 9 * mean_forecast(past, future)), "Something"),
+        ((stand_in_stores, shop_forecast), "The look-up is better"),
+        ((stand_in_stores, half_forecast), "is asked for"),
+    ],
     "13-frozen": [(lambda shapes, frozen: 120, "Right for one example")],
     "13-rates": [
         (

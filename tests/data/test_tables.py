@@ -232,6 +232,23 @@ def test_a_file_that_is_no_table_of_sales(mine):
         rossmann()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00\x9c",
+        KAGGLE.replace(b"2015-07-31", b"yesterday", 1),
+        KAGGLE.replace(b"11272", b"many"),
+        KAGGLE + b"3,4,2013-01-02,0,0,0,0,0,1,1,1,1\n",
+    ],
+    ids=["empty", "no text", "a date that is none", "sales that are none", "too many columns"],
+)
+def test_sales_that_cannot_be_read_name_the_file(mine, content):
+    put(mine / "rossmann", {**KAGGLES_OWN, "train.csv": content})
+    with pytest.raises(ValueError, match="train.csv cannot be read as a table of sales"):
+        rossmann()
+
+
 @pytest.mark.parametrize("fault", ["no folder", "missing", "damaged"])
 def test_stores_are_asked_for_and_never_fetched(small, mine, fault):
     if fault != "no folder":

@@ -37,9 +37,9 @@ def test_codes_fill_and_scale(coder):
     assert x[:, 1].tolist() == [3, 1, 2, 2, 1, 3]
     assert x[:, 2].tolist() == [1, 1, 2, 1, 1, 1]
     filled = np.array([1, 2, 4, 4, 8, 30])
-    assert np.allclose(x[:, 3], (filled - filled.mean()) / filled.std(), atol=1e-7)
+    assert np.allclose(x[:, 3], (filled - filled.mean()) / filled.std(), atol=1e-12)
     assert np.allclose(x[:, 3:].mean(0), 0, atol=1e-12)
-    assert np.allclose(x[:, 3:].std(0, correction=0), 1, atol=1e-7)
+    assert np.allclose(x[:, 3:].std(0, correction=0), 1, atol=1e-12)
     assert coder(frame()).dtype == torch.float32
 
 
@@ -140,8 +140,23 @@ def test_all_missing_later_is_fine(coder):
     assert x.isfinite().all()
 
 
-def test_a_constant_column_gives_zeros():
-    assert (TableCoder(frame(price=5), [], ["price"])(frame(price=5)) == 0).all()
+@pytest.mark.parametrize("value", [5, 0, 0.1])
+def test_a_constant_column_is_not_divided_by_nothing(value):
+    "0.1 six times has a deviation of 1e-17. As in scikit-learn, 1 more is 1 more."
+    from sklearn.preprocessing import StandardScaler
+
+    coder = TableCoder(frame(price=value), [], ["price"])
+    assert coder(frame(price=value)).abs().max() < 1e-6
+    later = coder(frame(price=value + 1), torch.float64)
+    scaler = StandardScaler().fit(np.full((6, 1), value))
+    assert torch.allclose(later, torch.ones(6, 1, dtype=torch.float64))
+    assert np.allclose(later, scaler.transform(np.full((6, 1), value + 1.0)))
+
+
+def test_small_numbers_are_scaled_all_the_same():
+    tiny = frame(price=1e-9 * np.arange(6))
+    x = TableCoder(tiny, [], ["price"])(tiny, torch.float64)
+    assert x.std(correction=0).item() == pytest.approx(1)
 
 
 def test_embedding_size():
@@ -165,12 +180,28 @@ def test_shapes(coder):
         net(widths=[2, 5])
 
 
-def fastai_net(outputs, drop):
+def fastai_net(outputs, drop, emb_drop=0.0, y_range=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from fastai.tabular.model import TabularModel
     widths = [(rows, embedding_size(rows)) for rows in (4, 4, 3)]
-    return TabularModel(widths, 2, outputs, [8, 6], ps=drop)
+    return TabularModel(widths, 2, outputs, [8, 6], drop, emb_drop, y_range)
+
+
+def test_dropout_on_vectors_and_a_range_as_in_fastai(coder):
+    x = coder(frame()).double()
+    switches = dict(drop=0.3, emb_drop=0.4, y_range=(-1.0, 2.0))
+    ours = net(**switches).double()
+    theirs = fastai_net(1, **switches).double()
+    weights = theirs.state_dict().values()
+    ours.load_state_dict(dict(zip(ours.state_dict(), weights, strict=True)))
+    for training in (True, False):
+        torch.manual_seed(0)
+        our = ours.train(training)(x)
+        torch.manual_seed(0)
+        their = theirs.train(training)(x[:, :3].long(), x[:, 3:])
+        assert torch.allclose(our, their[:, 0], atol=1e-10, rtol=0)
+        assert (-1 < our).all() and (our < 2).all()
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def test_a_data_set_stops_the_build():
 
 
 def test_a_lesson_without_a_figure_is_named():
-    with pytest.raises(RuntimeError, match="12_tabular_embeddings has no call of live"):
-        needed(NBS / "12_tabular_embeddings.ipynb")
+    with pytest.raises(RuntimeError, match="13_fine_tuning has no call of live"):
+        needed(NBS / "13_fine_tuning.ipynb")
 
 
 FAILED = r"No frames for 07_cross_entropy: cell \w+ .*NameError"

@@ -35,6 +35,7 @@ CONTROLS = {
     "09": {"rows", "which row"},
     "10": {"λ", "dots are"},
     "11": {"title", "across", "up", "neighbours", "colour"},
+    "12": {"only net", "only rival"},
     "14": {"model", "size", "batch", "parts", "precision", "optimizer"},
 }
 LIVE = [path.name for path in LESSONS if path.name[:2] in CONTROLS]
