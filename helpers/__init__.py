@@ -9,7 +9,7 @@
 | 07 | losses | softmax and cross-entropy |
 | 09 | embeddings | the look-up and its gradient |
 | 10 | collab | models of who rates what |
-| 11 | recommend | components, neighbours, what to recommend |
+| 11 | recommend | lists and their scores, models for lists, newcomers, components |
 | 12 | tabular | a net for tables |
 | 13 | vision | a head for every body, batches of pictures, fine-tuning |
 | 14 | accumulate | gradient accumulation |

@@ -524,11 +524,11 @@ def test_without_a_lesson_progress_shows_the_course(learner, monkeypatch):
 
 def test_begin_says_where_it_runs(notebook, monkeypatch):
     [card] = shown(begin, "11")
-    assert "0 of 1 exercise of this lesson solved" in card["text/html"]
+    assert "0 of 6 exercises of this lesson solved" in card["text/html"]
     for words in ("the processor of this computer", "<code>quick</code>", "Seed 42"):
         assert words in card["text/html"]
     assert card["text/plain"] == (
-        "Lesson 11 on cpu, quick size, seed 42. 0 of 1 exercises solved so far."
+        "Lesson 11 on cpu, quick size, seed 42. 0 of 6 exercises solved so far."
     )
 
 

@@ -10,7 +10,9 @@ from torch import nn
 
 from helpers.course.exercises import exercises
 from helpers.data.digits import stand_in_digits
+from helpers.data.films import stand_in_ratings
 from helpers.data.tables import stand_in_stores
+from helpers.recommend import linear_autoencoder
 
 
 def right(name):
@@ -476,6 +478,32 @@ def trained(pick=lambda g: positions(g.abs().sum(0)), **options):
     return lambda loss, width: pick(gradient(loss, width, **options))
 
 
+# Lesson 11
+
+
+def clubs(*words):
+    return dict(zip("ABCD", words))
+
+
+def unwritten_scores(pairs, stars, users, items):
+    raise NotImplementedError
+
+
+def random_scores(pairs, stars, users, items):
+    return torch.rand(users, items)
+
+
+def counted(pairs, stars, users, items):
+    return torch.bincount(pairs[:, 1], minlength=items).float().expand(users, items)
+
+
+def timid(pairs, stars, users, items):
+    "The linear layer with too heavy a penalty."
+    marks = torch.zeros(users, items)
+    marks[pairs[:, 0], pairs[:, 1]] = stars / 5
+    return marks @ linear_autoencoder(marks, 1000.0)
+
+
 # Lesson 12
 
 
@@ -899,7 +927,43 @@ WRONG = {
         (ratings(finish=torch.Tensor.detach), "no gradient"),
         (lambda users, films, factors: None, "class itself"),
     ],
+    "11-ndcg": [
+        (lambda stars: stars.tolist(), "one number"),
+        (lambda stars: right("11-ndcg")(stars) + 0.5, "should be"),
+    ],
     "11-recommend": [(lambda stars, rated: right("11-recommend")(stars, rated)[:4], "list of 4")],
+    "11-bug": [(lambda scores, rated: scores.topk(5).indices, "[members, 10]")],
+    "11-fold": [(lambda factors, residuals, penalty: 1.0, "row of k numbers")],
+    "11-choose": [
+        (clubs("popularity", "factors", "popularity", "stars"), "60 liked films"),
+        (clubs("stars", "factors", "popularity", "stars"), "A: they want a list"),
+        (clubs("linear", "popularity", "popularity", "stars"), "one list for all"),
+        (clubs("linear", "stars", "popularity", "stars"), "list of songs"),
+        (clubs("linear", "linear", "popularity", "stars"), "how many bytes"),
+        (clubs("linear", "factors", "linear", "stars"), "nothing is known"),
+        (clubs("linear", "factors", "factors", "stars"), "nothing is known"),
+        (clubs("linear", "factors", "stars", "stars"), "nothing is known"),
+        (clubs("linear", "factors", "popularity", "popularity"), "how many stars"),
+        (clubs("linear", "factors", "popularity", "factors"), "no stars"),
+        (clubs("linear", "factors", "popularity", "linear"), "not how many stars"),
+        (clubs("als", "factors", "popularity", "stars"), "one of popularity"),
+        (clubs("linear", ..., "popularity", "stars"), "1 of 4 is still to be answered"),
+        ("linear", "word for each"),
+    ],
+    "11-own": [
+        ((stand_in_ratings, unwritten_scores), "Write the function"),
+        ((stand_in_ratings, 3), "without brackets"),
+        (unwritten_scores, "is a pair"),
+        ((stand_in_ratings, lambda pairs, stars, users, items: [1]), "returned list"),
+        ((stand_in_ratings, lambda pairs, stars, users, items: torch.ones(items)), "row for each"),
+        (
+            (stand_in_ratings, lambda pairs, stars, users, items: torch.ones(users, items) / 0 * 0),
+            "nan",
+        ),
+        ((stand_in_ratings, random_scores), "Is a large score a good film"),
+        ((stand_in_ratings, counted), "about popularity"),
+        ((stand_in_ratings, timid), "1.15 times is asked for"),
+    ],
     "12-leak": [
         (lambda shop, sales, is_past: sales, "should be"),
         (lambda shop, sales, is_past: None, "None"),
