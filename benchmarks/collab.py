@@ -12,6 +12,11 @@ those of the full form. The folds are measured on all ratings in both, in the qu
 On the folds, every fold chooses its prices from CANDIDATES by itself: a tenth of its training part
 is held back, the best of the candidates there is trained again on the whole training part, and its
 test part is looked at once.
+
+`value rank_ndcg10_NAME MEAN MIN MAX N` is the NDCG@10 of lists over the full catalogue, one value a
+random split, and `rank_precision10_NAME` the precision; ranking.py says how, and how knobs are
+chosen. NAME is popularity, ratings_recipe, svdpp, sampled, linear (a linear autoencoder), als, or
+ours: the linear one.
 """
 
 import gc
@@ -24,6 +29,7 @@ from functools import partial
 
 import common
 import psutil
+import ranking
 import torch
 import torch.nn.functional as F
 
@@ -41,6 +47,11 @@ def ours(films, seed=0, bs=64):
     "The lecture's recipe: a function that trains for so many epochs, and gives validation losses."
     data = RatingTable(films.ratings, films.low, films.high)
     train, valid = split(len(data.y), seed=seed)
+    return recipe(data, train, valid, seed, bs)[1]
+
+
+def recipe(data, train, valid, seed=0, bs=64):
+    "The lecture's model, and a function that trains it."
     torch.manual_seed(seed)
     model = DotProduct(len(data.users), len(data.items), 40, y_range=(0, 5.5), mean=2.75)
     batches = data.batches(train, bs, shuffle=True, seed=seed)
@@ -53,7 +64,7 @@ def ours(films, seed=0, bs=64):
         history = fit(model, batches, optimizer, epochs, F.mse_loss, held_back, schedule, {})
         return [row["loss"] for row in history.valid]
 
-    return run
+    return model, run
 
 
 def fastai(films, seed=0, bs=64, without_replacement=False):
@@ -232,6 +243,34 @@ def measure_folds(films, folds, models):
     common.print_value("collab_rmse_ensemble", ensemble)
 
 
+def rank(data, seed):
+    "NDCG and precision at 10 of each model on a random split."
+    inner, outer, train = ranking.splits(data, seed)
+    print(f"lists of ten, seed {seed}", flush=True)
+    scores = {"popularity": outer.score(ranking.popularity(outer.task))}
+    lecture, run = recipe(data, train, train[:1], seed)
+    run(5)
+    scores["ratings_recipe"] = outer.score(ranking.all_scores(lecture.eval().cpu()))
+    model = svdpp(data, train, *CANDIDATES[1], seed)
+    scores["svdpp"] = outer.score(ranking.all_scores(model))
+    scores["sampled"] = ranking.best_sampled(inner, outer, seed)
+    linear = ranking.best_of(ranking.linear_autoencoder, ranking.LINEAR, inner, outer)
+    scores["linear"] = linear
+    scores["als"] = ranking.best_of(ranking.als, ranking.ALS, inner, outer)
+    scores["ours"] = linear
+    return scores
+
+
+def measure_rankings(films, seeds):
+    "NDCG and precision at 10 over random splits of all ratings."
+    data = RatingTable(films.ratings, films.low, films.high)
+    by_seed = [rank(data, seed) for seed in range(seeds)]
+    for name in by_seed[0]:
+        ndcg, precision = zip(*[scores[name] for scores in by_seed], strict=True)
+        common.print_value(f"rank_ndcg10_{name}", ndcg)
+        common.print_value(f"rank_precision10_{name}", precision)
+
+
 def main():
     parser = common.parser(__doc__)
     common.add_timing(parser, rounds=3)
@@ -239,7 +278,8 @@ def main():
     parser.add_argument("--ratings", type=int, default=10_000, help="only so many; 0: all")
     parser.add_argument("--folds", type=int, default=1, help="of the five published folds")
     parser.add_argument("--ensemble", type=int, default=2, help="models that are averaged")
-    arguments = common.parse(parser, rounds=5, seeds=5, ratings=0, folds=5, ensemble=3)
+    parser.add_argument("--lists", type=int, default=1, help="random splits for lists of ten")
+    arguments = common.parse(parser, rounds=5, seeds=5, ratings=0, folds=5, ensemble=3, lists=5)
     torch.set_num_threads(arguments.threads)
     films = movielens("100k")
     print(f"torch {torch.__version__}, {arguments.threads} thread(s), batches of 64")
@@ -253,6 +293,7 @@ def main():
     print("megabytes that one epoch adds to the process:", megabytes, flush=True)
     compare_losses(part, arguments.seeds)
     measure_folds(films, arguments.folds, arguments.ensemble)
+    measure_rankings(films, arguments.lists)
 
 
 if __name__ == "__main__":

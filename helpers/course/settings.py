@@ -302,14 +302,19 @@ def progress_bar(
     **options,  # of `tqdm`
 ):
     "A `tqdm` bar for those who watch; nothing of it stays."
+    if not interactive():
+        from tqdm import tqdm
+
+        # without the notebook's widgets, which take 50 MB
+        yield tqdm(total=total, disable=True, **options)
+        return
     from tqdm.auto import tqdm
     from tqdm.notebook import tqdm_notebook
 
-    watched = interactive()
-    widget = watched and issubclass(tqdm, tqdm_notebook)
+    widget = issubclass(tqdm, tqdm_notebook)
     if widget:
         options["display"] = False
-    bar = tqdm(total=total, disable=not watched, leave=False, **options)
+    bar = tqdm(total=total, leave=False, **options)
     if widget:
         _show_later(bar)
     try:

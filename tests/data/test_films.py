@@ -12,11 +12,16 @@ import file_server
 import numpy as np
 import pandas as pd
 import pytest
+import torch.nn.functional as F
 from file_server import switches
 
 import helpers.data.films
-from helpers.data.films import movielens, stand_in_ratings
+from helpers.collab import DotProduct, RatingTable, load, save
+from helpers.data.films import movielens, read_ratings, stand_in_ratings
 from helpers.data.find import DataUnavailable
+from helpers.optim import Adam
+from helpers.recommend import recommend
+from helpers.train import fit
 
 # A small MovieLens 100k: ten ratings, three films, one title twice, a letter that is not ASCII.
 PAIRS = itertools.product((7, 3, 5, 1, 2), (1, 3))
@@ -226,3 +231,110 @@ def test_real_latest_small(real_data):
     assert films.genres.shape == (9742, 19)
     assert films.genres.loc[1].sum() == 5
     assert (films.low, films.high) == (0.5, 5)
+
+
+# A file of one's own
+
+CLUB = "user,item,rating\nann,Heat,4.5\nann,Up,3\nbob,Heat,1\n"
+ROWS = [["ann", "Heat", 4.5], ["ann", "Up", 3.0], ["bob", "Heat", 1.0]]
+
+
+def written(tmp_path, content):
+    path = tmp_path / "club.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+LIKE_CLUB = {
+    "as it is": CLUB,
+    "no names": CLUB.partition("\n")[2],
+    "a mark at the beginning, line ends of Windows": "\ufeff" + CLUB.replace("\n", "\r\n"),
+    "tabs": CLUB.replace(",", "\t"),
+    "semicolons and decimal commas": CLUB.replace(",", ";").replace("4.5", "4,5"),
+    "semicolons and decimal commas, no names": "ann;Heat;4,5\nann;Up;3,0\nbob;Heat;1\n",
+    "in quotation marks": CLUB.replace("Heat", '"Heat"').replace("4.5", '"4,5"'),
+    "blanks, empty rows, no end of line": CLUB.replace(",", " , ").replace("\n", "\n\n").rstrip(),
+    "other names, another order, one column more": (
+        "Stars|when|Movie_ID|User ID\n4.5|1|Heat|ann\n3|2|Up|ann\n1|3|Heat|bob\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("content", LIKE_CLUB.values(), ids=LIKE_CLUB)
+def test_forms_of_the_same_file(tmp_path, content):
+    table = read_ratings(written(tmp_path, content))
+    assert table.columns.tolist() == ["user", "item", "rating"]
+    assert table.to_numpy().tolist() == ROWS
+    assert table.index.tolist() == [0, 1, 2]
+
+
+IDS = {
+    "numbers": ("1,10,3\n2,10,4\n", [1, 2]),
+    "one guest": ("1,10,3\nguest,10,4\n1,11,5\n", ["1", "guest", "1"]),
+    "zeros in front": ("007,10,3\n7,10,4\n", ["007", "7"]),
+    "a long number": ("12345678901234567890,10,3\n", ["12345678901234567890"]),
+    "words that pandas takes for something else": ("NA,10,3\nTrue,10,4\n", ["NA", "True"]),
+    "the separator in a name": ('"Doe, Ann",10,3\n', ["Doe, Ann"]),
+    "one letter, two codes": ("Zo\u00eb,10,3\nZoe\u0308,11,4\n", ["Zo\u00eb", "Zo\u00eb"]),
+}
+
+
+@pytest.mark.parametrize(("content", "users"), IDS.values(), ids=IDS)
+def test_ids_of_a_column_are_of_one_kind(tmp_path, content, users):
+    assert read_ratings(written(tmp_path, content)).user.tolist() == users
+
+
+REFUSED = {
+    "empty": ("", "no rating"),
+    "nothing but names": ("user,item,rating\n", "no rating"),
+    "two columns": ("ann,5\nbob,4\n", "Row 1 has the columns ann, 5. Name three"),
+    "unknown names": ("who,what,score\nann,Heat,5\n", "Row 1 has the columns who, what, score"),
+    "four columns, no names": ("ann,Heat,4,5\n", "Row 1 has the columns ann, Heat, 4, 5"),
+    "a name twice": ("user,item,film,rating\n1,2,3,4\n", "Row 1 names 2 columns for the item"),
+    "no stars": (CLUB + "bob,Up,\n", "Row 5, column rating: '' is no number"),
+    "a word": (CLUB + "\nbob,Up,good\n", "Row 6, column rating: 'good' is no number"),
+    "not a number": (CLUB + "bob,Up,nan\n", "Row 5, column rating: 'nan'"),
+    "nobody": (CLUB + ",Up,2\n", "Row 5, column user: there is no id"),
+    "no film": (CLUB + "bob, ,2\n", "Row 5, column item: there is no id"),
+    "too few columns": (CLUB + "bob,Up\n", "Row 5 has 2 columns instead of 3"),
+    "too many columns": (CLUB + "bob,Up, or down,2\n", "Row 5 has 4 columns instead of 3"),
+    "twice": (CLUB + "ann,Up,5\n", "Row 5, columns user and item: this pair stood before"),
+    "a number with a point": ("1.0,Up,5\n1,Heat,4\n", "Row 1, column user: '1.0' is the number 1"),
+    "Latin-1": ("ann,Up,3\nann,Am\xe9lie,3\n".encode("latin-1"), "Row 2 .* not in UTF-8"),
+    "an open quotation mark": (CLUB + 'bob,"Up,2\n', "Row 5 .*quotation mark"),
+    "a spreadsheet's own format": (b"PK\x03\x04\x14\x00\xff\xfe", "Row 1 .* not in UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_fault_is_refused_with_row_and_column(tmp_path, content, words):
+    with pytest.raises(ValueError, match=words):
+        read_ratings(written(tmp_path, content))
+
+
+WAYS = {
+    "text": CLUB,
+    "numbers": "1,10,4.5\n1,11,3\n2,10,1\n",
+    "mixed": "1,10,4.5\n1,x,3\nguest,10,1\n",
+    "one user": "ann,Heat,4\nann,Up,3\n",
+    "one rating": "ann,Heat,4\n",
+}
+
+
+@pytest.mark.parametrize("content", WAYS.values(), ids=WAYS)
+def test_from_a_file_to_a_saved_model(tmp_path, content):
+    table = read_ratings(written(tmp_path, content))
+    data = RatingTable(table, low=0.5, high=5)
+    model = DotProduct(len(data.users), len(data.items), 2, mean=table.rating.mean())
+    batches = data.batches(range(len(table)), shuffle=True, seed=0)
+    model = model.to(batches.device)
+    fit(model, batches, Adam(model.parameters(), 1e-2), 2, F.mse_loss)
+    last = data.users[-1]
+    rated = set(table.item[table.user == last])
+    assert set(recommend(model, data, last).index) == set(table.item) - rated
+    save(tmp_path / "club.pt", model, data)
+    again, users, items = load(tmp_path / "club.pt")
+    assert users.tolist() == data.users.tolist()
+    assert items.tolist() == data.items.tolist()
+    expected = model.eval().cpu()(data.x)
+    assert again(data.x).tolist() == expected.tolist()
