@@ -10,10 +10,12 @@ part is looked at once. Popularity, the lecture's recipe and SVD++ have no knob 
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
+from helpers import recommend
 from helpers.collab import DotProduct, split
+from helpers.losses import binary_cross_entropy
 from helpers.optim import AdamW
+from helpers.train import fit
 
 BEST = 10  # films in a list
 
@@ -37,33 +39,6 @@ class Task:
         return self.matrix(self.stars >= 4)
 
 
-def top(scores, known, count=BEST):
-    "Columns of the best scores in each row, without those that are known."
-    scores = scores.masked_fill(known > 0, -torch.inf)
-    return scores.argsort(dim=1, descending=True, stable=True)[:, :count]
-
-
-def hits(scores, known, relevant):
-    "Which places of the lists are relevant [members, BEST], and how many could be."
-    counted = relevant.sum(1) > 0
-    best = top(scores[counted], known[counted])
-    return relevant[counted].gather(1, best), relevant[counted].sum(1)
-
-
-def precision_at(scores, known, relevant):
-    "Fraction of the ten that is relevant, mean over members."
-    found, _ = hits(scores, known, relevant)
-    return found.mean().item()
-
-
-def ndcg_at(scores, known, relevant):
-    "DCG of the ten over the best that ten places could have, mean over members."
-    found, possible = hits(scores, known, relevant)
-    discount = 1 / torch.arange(2, BEST + 2).log2()
-    ideal = discount.cumsum(0)[possible.long().clamp(max=BEST) - 1]
-    return (found @ discount / ideal).mean().item()
-
-
 # models: each makes scores, users by items, from what a task lets it see
 
 
@@ -74,10 +49,8 @@ def popularity(task):
 
 def linear_autoencoder(task, penalty, power):
     "Films from films, no film from itself (Steck, 2019); a rating counts (stars / 5) ** power."
-    x = task.matrix((task.stars / 5) ** power)
-    inverse = torch.linalg.inv(x.T @ x + penalty * torch.eye(x.shape[1]))
-    weights = -inverse / inverse.diagonal()
-    return x @ weights.fill_diagonal_(0)
+    marks = task.matrix((task.stars / 5) ** power)
+    return marks @ recommend.linear_autoencoder(marks, penalty)
 
 
 def als(task, factors, penalty, alpha, rounds=10):
@@ -86,45 +59,9 @@ def als(task, factors, penalty, alpha, rounds=10):
     generator = torch.Generator().manual_seed(0)
     items = 0.01 * torch.randn(task.shape[1], factors, generator=generator)
     for _ in range(rounds):
-        users = _solved(good, items, penalty, alpha)
-        items = _solved(good.T.contiguous(), users, penalty, alpha)
+        users = recommend.fold_in(items, good, 1 + alpha * good, penalty)
+        items = recommend.fold_in(users, good.T, 1 + alpha * good.T, penalty)
     return users @ items.T
-
-
-def _solved(good, other, penalty, alpha):
-    "Rows that fit best while the other side stays: a ridge regression for each."
-    factors = other.shape[1]
-    i, j = torch.triu_indices(factors, factors)
-    products = other[:, i] * other[:, j]
-    upper = products.sum(0) + alpha * (good @ products)
-    left = torch.empty(len(good), factors, factors)
-    left[:, i, j] = upper
-    left[:, j, i] = upper
-    left += penalty * torch.eye(factors)
-    right = (1 + alpha) * (good @ other)
-    return torch.cholesky_solve(right[..., None], torch.linalg.cholesky(left))[..., 0]
-
-
-class Negatives:
-    "Batches of good films, and of others drawn anew in each epoch: pairs, and 1 or 0."
-
-    def __init__(self, task, count=4, bs=4096, seed=0):
-        self.good = task.good()
-        self.positive = self.good.nonzero()
-        self.count = count
-        self.bs = bs
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __iter__(self):
-        users = self.positive[:, 0].repeat(self.count)
-        items = torch.randint(self.good.shape[1], users.shape, generator=self.generator)
-        others = torch.stack([users, items], 1)
-        others = others[self.good[users, items] == 0]
-        x = torch.cat([self.positive, others])
-        y = torch.zeros(len(x))
-        y[: len(self.positive)] = 1
-        for rows in torch.randperm(len(x), generator=self.generator).split(self.bs):
-            yield x[rows], y[rows]
 
 
 def sampled(task, wd, epochs, seed=0):
@@ -132,15 +69,15 @@ def sampled(task, wd, epochs, seed=0):
     torch.manual_seed(seed)
     model = DotProduct(*task.shape, 32, bias=False, std=0.1)
     optimizer = AdamW(model.parameters(), 1e-2, wd=wd)
-    batches = Negatives(task, seed=seed)
-    users, items = model.user_tables[0].weight, model.item_tables[0].weight
-    for epoch in range(1, max(epochs) + 1):
-        for x, y in batches:
-            F.binary_cross_entropy_with_logits(model(x), y).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-        if epoch in epochs:
-            yield epoch, (users @ items.T).detach()
+    good = task.good().nonzero()
+    batches = recommend.Negatives(good, good, task.shape[1], bs=1024, seed=seed)
+    model = model.to(batches.device)
+    done = 0
+    for epoch in sorted(epochs):
+        fit(model, batches, optimizer, epoch - done, binary_cross_entropy)
+        done = epoch
+        users, items = (tables[0].weight for tables in (model.user_tables, model.item_tables))
+        yield epoch, (users @ items.T).detach().cpu()
 
 
 # knobs
@@ -154,7 +91,7 @@ ALS = [
     for penalty, alpha in ((30, 4), (60, 10), (100, 20))
 ]
 DECAYS = (0.1, 0.3, 1.0)
-EPOCHS = (8, 12, 16, 20, 24, 28, 32)
+EPOCHS = (8, 16, 24, 32, 40, 48)
 
 
 class Split:
@@ -167,8 +104,9 @@ class Split:
 
     def score(self, scores):
         "NDCG and precision."
-        arguments = scores, self.known, self.relevant
-        return ndcg_at(*arguments), precision_at(*arguments)
+        arguments = BEST, scores, self.relevant, self.known
+        metrics = recommend.ndcg_at, recommend.precision_at
+        return tuple(metric(*arguments).nanmean().item() for metric in metrics)
 
 
 def best_of(model, grid, inner, outer):

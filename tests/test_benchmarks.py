@@ -580,30 +580,6 @@ def club():
     return RatingTable(films.ratings, films.low, films.high)
 
 
-def test_scores_of_lists_by_hand():
-    "Two of three relevant films are listed, at the first place and the third."
-    scores = torch.arange(12, 0, -1.0)[None]
-    relevant = torch.zeros(1, 12)
-    relevant[0, [0, 2, 11]] = 1
-    known = torch.zeros(1, 12)
-    ideal = 1 + 1 / np.log2(3) + 1 / 2
-    assert ranking.precision_at(scores, known, relevant) == pytest.approx(0.2)
-    assert ranking.ndcg_at(scores, known, relevant) == pytest.approx(1.5 / ideal)
-    known[0, 1] = 1  # what is known leaves its place to the next
-    assert ranking.ndcg_at(scores, known, relevant) == pytest.approx((1 + 1 / np.log2(3)) / ideal)
-
-
-def test_lists_agree_with_scikit_learn_and_leave_out_members_without_relevant_films():
-    from sklearn.metrics import ndcg_score
-
-    generator = torch.Generator().manual_seed(0)
-    scores = torch.rand(30, 50, generator=generator)
-    relevant = (torch.rand(30, 50, generator=generator) < 0.3).float()
-    relevant[:5] = 0
-    expected = ndcg_score(relevant[5:], scores[5:], k=10)
-    assert ranking.ndcg_at(scores, torch.zeros(30, 50), relevant) == pytest.approx(expected)
-
-
 def test_choices_do_not_see_the_held_out_part(club):
     inner, outer, train = ranking.splits(club, 0)
     held_out = outer.relevant > 0
@@ -611,47 +587,6 @@ def test_choices_do_not_see_the_held_out_part(club):
     for part in (inner.known, inner.relevant):
         assert not (part > 0)[outer.known == 0].any(), "the inner split is cut from `train`"
     assert not ((inner.known > 0) & (inner.relevant > 0)).any()
-
-
-def test_no_film_speaks_for_itself(club):
-    "The closed form is the lowest of all weights with a zero diagonal."
-    _, outer, _ = ranking.splits(club, 0)
-    x = outer.task.good().double()
-    task = SimpleNamespace(matrix=lambda values: x, stars=torch.ones(1))
-    scores = ranking.linear_autoencoder(task, 20, 1)
-    inverse = torch.linalg.inv(x.T @ x + 20 * torch.eye(x.shape[1]))
-    weights = (-inverse / inverse.diagonal()).fill_diagonal_(0)
-    assert torch.allclose(scores, x @ weights)
-    gradient = x.T @ (x @ weights - x) + 20 * weights
-    assert gradient.fill_diagonal_(0).abs().max() < 1e-8
-
-
-def test_als_solves_each_side(club):
-    "At a member's factors the gradient of the weighted loss is zero."
-    _, outer, _ = ranking.splits(club, 0)
-    good = outer.task.good()
-    items = torch.randn(good.shape[1], 5, generator=torch.Generator().manual_seed(0))
-    users = ranking._solved(good, items, 3, 4)
-    residual = users @ items.T - good
-    gradient = ((1 + 4 * good) * residual) @ items + 3 * users
-    assert gradient.abs().max() < 1e-3
-
-
-def test_negatives_are_drawn_anew_and_are_not_positives(club):
-    _, outer, _ = ranking.splits(club, 0)
-    batches = ranking.Negatives(outer.task, bs=100)
-    epochs = []
-    for _ in range(2):
-        drawn = set()
-        positives = 0
-        for x, y in batches:
-            marks = outer.task.good()[x[:, 0], x[:, 1]]
-            assert torch.equal(marks, y)
-            positives += int(y.sum())
-            drawn |= set(map(tuple, x[y == 0].tolist()))
-        assert positives == int(outer.task.good().sum())
-        epochs.append(drawn)
-    assert epochs[0] != epochs[1]
 
 
 def test_the_lists_of_ten_are_printed(monkeypatch, capsys):

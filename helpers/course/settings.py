@@ -305,7 +305,7 @@ def progress_bar(
     if not interactive():
         from tqdm import tqdm
 
-        # without the notebook's widgets, which take 50 MB
+        # nobody watches: the widgets need not be loaded
         yield tqdm(total=total, disable=True, **options)
         return
     from tqdm.auto import tqdm

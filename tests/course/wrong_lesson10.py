@@ -11,8 +11,8 @@ def right(name):
     return exercises(name[:2])[name].solutions()[0][0]
 
 
-def choice(gaps, next_month, newcomer):
-    return {"gaps": gaps, "next month": next_month, "newcomer": newcomer}
+def choice(lost, next_month, newcomer):
+    return {"lost": lost, "next month": next_month, "newcomer": newcomer}
 
 
 def unwritten(x, y, new_x, sizes):
@@ -55,8 +55,8 @@ WRONG = {
         ("C", "an answer for each"),
         (choice("C", "open", "D"), '"A", "B", "C" or "open"'),
         (choice("open", "open", "A"), "six standard errors"),
-        (choice("A", "open", "A"), "random places"),
-        (choice("B", "open", "A"), "random places"),
+        (choice("A", "open", "A"), "lost at random"),
+        (choice("B", "open", "A"), "lost at random"),
         (choice("C", "open", "C"), "the members are new"),
         (choice("C", "open", "B"), "whole members"),
         (choice("C", "open", "open"), "ten standard errors"),

@@ -166,8 +166,8 @@ def check_bug(numbered):
         ],
         right=_numbered,
         wrong={
-            "Each part still has its own numbers: the first film of the validation part gets row "
-            "0, whatever row 0 is in training. Both parts need the ids of training.": _each_alone,
+            "Each film of the validation part still gets the stars of another one. Compare the two "
+            "lists of row numbers: which number has *Alien* in each of them?": _each_alone,
             "A film that training does not know has got a number of its own. No row was trained "
             "for it: it should be -1.": _all_at_once,
             "The numbers follow the alphabet. They should follow the order of appearance in "
@@ -245,7 +245,7 @@ def three_models() -> dict:  # way of holding out to errors of A, B, C and a sta
     }
 
 
-_CHOICE = {"gaps": "C", "next month": "OPEN", "newcomer": "A"}
+_CHOICE = {"lost": "C", "next month": "OPEN", "newcomer": "A"}
 
 
 @exercise("10-decide", "which model for which club")
@@ -255,14 +255,14 @@ def check_decide(choice):
     given = {name: str(letter).strip().upper() for name, letter in choice.items()}
     if any(letter not in ("A", "B", "C", "OPEN") for letter in given.values()):
         raise Hint('Each answer is "A", "B", "C" or "open".')
-    if given["gaps"] == "OPEN":
+    if given["lost"] == "OPEN":
         raise Hint(
-            "gaps: the difference is more than six standard errors. "
-            "Which row holds back ratings at random places?"
+            "lost: the difference is more than six standard errors. "
+            "Which row holds back ratings at random?"
         )
-    if given["gaps"] != "C":
+    if given["lost"] != "C":
         raise Hint(
-            "gaps: the missing cells lie at random places. "
+            "lost: these ratings were lost at random. "
             "Which row of the table holds back such ratings, and who has the lowest error there?"
         )
     if given["newcomer"] == "C":
