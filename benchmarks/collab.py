@@ -209,6 +209,16 @@ def compare_times(films, rounds):
     )
 
 
+def compare_memory(films, rounds):
+    "Megabytes that one epoch adds to a new process, ours and fastai's, by turns."
+    added = {"ours": [], "fastai": []}
+    for _ in range(rounds):
+        added["ours"].append(memory(ours, films))
+        added["fastai"].append(memory(fastai, films))
+    common.print_medians("megabytes that one epoch adds to the process", added)
+    common.print_ratio("collab_memory_vs_fastai", added["ours"], added["fastai"])
+
+
 def compare_losses(films, seeds):
     "Validation losses of the lecture's recipe and of SVD++ on random splits."
     print(f"the lecture's recipe, five epochs, random 80/20 splits, {seeds} seed(s)")
@@ -289,8 +299,7 @@ def main():
         part = replace(films, ratings=ratings, folds=[])
     print(f"times, memory and random splits: {len(part.ratings):,} ratings")
     compare_times(part, arguments.rounds)
-    megabytes = ", ".join(f"{make.__name__} {memory(make, part):.0f}" for make in (ours, fastai))
-    print("megabytes that one epoch adds to the process:", megabytes, flush=True)
+    compare_memory(part, arguments.rounds)
     compare_losses(part, arguments.seeds)
     measure_folds(films, arguments.folds, arguments.ensemble)
     measure_rankings(films, arguments.lists)

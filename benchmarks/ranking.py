@@ -91,7 +91,7 @@ ALS = [
     for penalty, alpha in ((30, 4), (60, 10), (100, 20))
 ]
 DECAYS = (0.1, 0.3, 1.0)
-EPOCHS = (8, 16, 24, 32, 40, 48)
+EPOCHS = (8, 16, 24, 32, 40, 48, 64)
 
 
 class Split:

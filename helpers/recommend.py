@@ -65,10 +65,10 @@ def fold_in(
     "Rows of users for given items: weighted ridge regression."
     _check_fold_in(factors, targets, weights, penalty)
     k = factors.shape[1]
-    squares = (factors[:, :, None] * factors[:, None, :]).flatten(1)
-    left = (weights @ squares).unflatten(-1, (k, k))
+    squares = (factors[:, :, None] * factors[:, None, :]).flatten(1)  # [items, k k]
+    left = (weights @ squares).unflatten(-1, (k, k))  # [users, k, k]
     left = left + penalty * torch.eye(k, dtype=factors.dtype, device=factors.device)
-    right = (weights * targets) @ factors
+    right = (weights * targets) @ factors  # [users, k]
     return torch.linalg.solve(left, right)
 
 # %% ../nbs/11_recommendations.ipynb #rows-of

@@ -936,6 +936,7 @@ WRONG = {
     "11-fold": [(lambda factors, residuals, penalty: 1.0, "row of k numbers")],
     "11-choose": [
         (clubs("popularity", "factors", "popularity", "stars"), "60 liked films"),
+        (clubs("factors", "factors", "popularity", "stars"), "random start"),
         (clubs("stars", "factors", "popularity", "stars"), "A: they want a list"),
         (clubs("linear", "popularity", "popularity", "stars"), "one list for all"),
         (clubs("linear", "stars", "popularity", "stars"), "list of songs"),

@@ -148,7 +148,7 @@ def _mean_of_uses(indices, output_gradient, rows):
 _ONE_USE = (
     "A row was looked up twice, and only one of its two gradients is there. They must be added up. "
     "How often does `gradient[indices] += ...` write that row, and what did it read before? "
-    "Look for index_add, or use the one-hot matrix."
+    "Change the function in the cell above: index_add may help, or the one-hot matrix."
 )
 
 

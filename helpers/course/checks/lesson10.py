@@ -156,6 +156,12 @@ def _by_validation(train_ids, valid_ids):
     return first, second
 
 
+_NOT_THE_SAME = (
+    "The films of the validation part still get the stars of other films. Compare the two lists "
+    "of row numbers: which number has *Alien* in each? Then change the function in the cell above."
+)
+
+
 @exercise("10-bug", "films that change their numbers")
 def check_bug(numbered):
     compare(
@@ -166,8 +172,7 @@ def check_bug(numbered):
         ],
         right=_numbered,
         wrong={
-            "Each film of the validation part still gets the stars of another one. Compare the two "
-            "lists of row numbers: which number has *Alien* in each of them?": _each_alone,
+            _NOT_THE_SAME: _each_alone,
             "A film that training does not know has got a number of its own. No row was trained "
             "for it: it should be -1.": _all_at_once,
             "The numbers follow the alphabet. They should follow the order of appearance in "
@@ -182,6 +187,7 @@ def check_bug(numbered):
             ),
         },
         returns="two lists of row numbers",
+        as_found=_NOT_THE_SAME,
     )
 
 

@@ -174,7 +174,7 @@ def _others(same, is_past, n):
 
 _LEAK = (
     "The leak is still there: the mean runs over all days of a shop, also over those that are to "
-    "be predicted. Which days may be used?"
+    "be predicted. Which days may be used? Change the function in the cell above."
 )
 
 
