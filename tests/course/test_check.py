@@ -175,7 +175,8 @@ class Forward(nn.Module):
         ((7,), 'The name of the exercise comes first, in quotes: `check("01-update", update)`.'),
     ],
 )
-def test_a_wrong_call_gets_one_sentence(learner, capsys, arguments, message):
+def test_a_wrong_call_gets_one_sentence(learner, capsys, monkeypatch, arguments, message):
+    monkeypatch.setattr(module, "_open_lesson", "")
     verdict = judge(*arguments)
     assert verdict.status == "not checked"
     assert verdict.message.startswith(message)
