@@ -121,6 +121,7 @@ def neighbours(
     least: int = 1,  # ratings that a neighbour must have
 ) -> pd.Series:  # item id to cosine, nearest first
     "Items whose rows point the same way; `UnknownId` for an item without ratings."
+    # `encode` wants pairs, so take any user
     row = data.encode(data.users[:1], [item])[0, 1]
     directions = F.normalize(_item_table(model, data), dim=1)
     cosines = pd.Series((directions @ directions[row]).numpy(), index=data.items)
