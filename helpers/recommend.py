@@ -112,7 +112,7 @@ def _item_table(model, data):
         )
     return table.cpu()
 
-# %% ../nbs/11_recommendations.ipynb #neighbours
+# %% ../nbs/11_recommendations.ipynb #neighbours-cell
 def neighbours(
     model,  # a `Collab`, or a table with a row for each item
     data: RatingTable,
@@ -139,7 +139,7 @@ def _check_components(table, count):
             f"columns has 1 to {min(table.shape)} components."
         )
 
-# %% ../nbs/11_recommendations.ipynb #components
+# %% ../nbs/11_recommendations.ipynb #components-cell
 def components(
     table,  # [n, k], a row for each item; a tensor or an array
     count: int = 3,  # how many
@@ -155,7 +155,7 @@ def components(
     variance = (lengths**2).numpy()
     return positions, variance[:count] / max(variance.sum(), 1e-300)
 
-# %% ../nbs/11_recommendations.ipynb #top
+# %% ../nbs/11_recommendations.ipynb #top-cell
 def top(
     scores: torch.Tensor,  # [items] or [users, items], large is good
     rated: torch.Tensor = None,  # same shape: True, or above 0, is never listed
@@ -228,7 +228,7 @@ def _hits(count, scores, relevant, rated):
     hits = relevant.gather(1, ranked.clamp(min=0)) & (ranked >= 0)
     return hits.double(), relevant.sum(1)
 
-# %% ../nbs/11_recommendations.ipynb #negatives
+# %% ../nbs/11_recommendations.ipynb #negatives-cell
 class Negatives(Batches):
     "Pairs that were chosen (target 1), and others drawn anew in each epoch (target 0)."
 
@@ -301,7 +301,7 @@ def linear_autoencoder(
     table = -inverse / inverse.diag()
     return table.fill_diagonal_(0)
 
-# %% ../nbs/11_recommendations.ipynb #recommend
+# %% ../nbs/11_recommendations.ipynb #recommend-cell
 @torch.no_grad()
 def recommend(
     model,  # a `Collab`, or a table of scores [users, items]
