@@ -292,6 +292,12 @@ class UnknownId(LookupError):
     "A user or an item of whom no rating is known."
 
 # %% ../nbs/10_collaborative_filtering.ipynb #check-ratings
+_MIXED = {  # what is wrong with an id, where most are text or most are numbers
+    True: "a number among ids that are text (1 and '1' would be two)",
+    False: "a text among ids that are numbers ('1' and 1 would be two)",
+}
+
+
 def check_ratings(
     ratings: pd.DataFrame,  # columns user, item, rating
     low: float,  # the fewest stars there are
@@ -309,7 +315,9 @@ def check_ratings(
         raise ValueError("The table of ratings is empty.")
     for side in ("user", "item"):
         _refuse(ratings[side].isna(), f"no {side}", side)
-        _refuse(_of_another_kind(ratings[side]), _mixed(ratings[side]), side)
+        text = _is_text(ratings[side])
+        mostly_text = text.mean() > 0.5
+        _refuse(text != mostly_text, _MIXED[mostly_text], side)
     # every kind of missing becomes NaN
     stars = pd.to_numeric(ratings.rating, errors="coerce").astype(float)
     _refuse(~np.isfinite(stars), "a rating that is no finite number", "rating")
@@ -336,19 +344,6 @@ def _is_text(ids):
     if pd.api.types.is_numeric_dtype(ids):
         return pd.Series(False, index=ids.index)
     return pd.Series([isinstance(value, str) for value in ids], index=ids.index)
-
-
-def _of_another_kind(ids):
-    "True for each id that is text where most are numbers, or a number among texts."
-    text = _is_text(ids)
-    return text != (text.mean() > 0.5)
-
-
-def _mixed(ids):
-    "What is wrong with a column of texts and numbers."
-    if _is_text(ids).mean() > 0.5:
-        return "a number among ids that are text (1 and '1' would be two)"
-    return "a text among ids that are numbers ('1' and 1 would be two)"
 
 
 def _row_numbers(side, known, ids):

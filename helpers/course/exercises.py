@@ -197,18 +197,19 @@ def near(
 
 
 def read_entry(
-    entry,  # what an open challenge is given: the digits, and the reader's own piece
+    entry,  # what an open challenge is given: the data, and the reader's own piece
     name: str,  # of the reader's piece, for instance my_epoch
     kind: str = "function",  # or class
-) -> tuple:  # digits, or the function that finds them; and the reader's piece
+    data: str = "mnist",  # name of the data, or of the function that finds them
+) -> tuple:  # the data, or the function that finds them; and the reader's piece
     "The two parts of an entry; a `Hint` where it is no pair, or the second is not callable."
     try:
-        digits, own = entry
+        found, own = entry
     except (TypeError, ValueError):
-        raise Hint(f"An entry is a pair: (mnist, {name}).") from None
+        raise Hint(f"An entry is a pair: ({data}, {name}).") from None
     if not callable(own):
-        raise Hint(f"The second of the pair is your {kind}, without brackets: (mnist, {name}).")
-    return digits, own
+        raise Hint(f"The second of the pair is your {kind}, without brackets: ({data}, {name}).")
+    return found, own
 
 
 # What a hint says of a result

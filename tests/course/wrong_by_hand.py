@@ -954,7 +954,7 @@ WRONG = {
     "11-own": [
         ((stand_in_ratings, unwritten_scores), "Write the function"),
         ((stand_in_ratings, 3), "without brackets"),
-        (unwritten_scores, "is a pair"),
+        (unwritten_scores, "is a pair: (movielens, my_scores)"),
         ((stand_in_ratings, lambda pairs, stars, users, items: [1]), "returned list"),
         ((stand_in_ratings, lambda pairs, stars, users, items: torch.ones(items)), "row for each"),
         (
@@ -986,7 +986,7 @@ WRONG = {
     "12-own": [
         ((stand_in_stores, unwritten_forecast), "Write the function"),
         ((stand_in_stores, 3), "without brackets"),
-        (unwritten_forecast, "is a pair"),
+        (unwritten_forecast, "is a pair: (rossmann, my_forecast)"),
         ((stand_in_stores, lambda past, future: None), "One number for each"),
         ((stand_in_stores, lambda past, future: "many"), "array of numbers"),
         ((stand_in_stores, lambda past, future: future.store * np.nan), "nan or infinite"),

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.course.exercises import Hint, NotYet, compare, exercise, near
+from helpers.course.exercises import Hint, NotYet, compare, exercise, near, read_entry
 
 
 def _rows_moved(batches, rows, memory, decay):
@@ -563,15 +563,7 @@ def _prediction(my_predictions, stars, known):
 
 @exercise("09-own", "hidden ratings, better than the biases alone")
 def check_own(entry):
-    try:
-        movielens, my_predictions = entry
-    except (TypeError, ValueError):
-        raise Hint("An entry is a pair: (movielens, my_predictions).") from None
-    if not callable(my_predictions):
-        raise Hint(
-            "The second of the pair is your function, without brackets: "
-            "(movielens, my_predictions)."
-        )
+    movielens, my_predictions = read_entry(entry, "my_predictions", data="movielens")
     films = movielens("latest-small") if callable(movielens) else movielens
     torch.set_num_threads(1)  # tables this small gain nothing from a second core
     stars, rated = _corner(films)

@@ -4,7 +4,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from helpers.course.exercises import Hint, NotYet, compare, exercise
+from helpers.course.exercises import Hint, NotYet, compare, exercise, read_entry
 
 
 def _film_bias(stars, user_biases, mean, lam):
@@ -334,19 +334,6 @@ def _lecture_recipe(x, y, new_x, sizes, epochs=5, bs=256):
         return _stars(tables, new_x)
 
 
-def _entry(entry):
-    "The films, or the function that finds them, and the reader's recipe."
-    try:
-        films, recipe = entry
-    except (TypeError, ValueError):
-        raise Hint("An entry is a pair: (movielens, my_recipe).") from None
-    if not callable(recipe):
-        raise Hint(
-            "The second of the pair is your function, without brackets: (movielens, my_recipe)."
-        )
-    return films() if callable(films) else films, recipe
-
-
 def _predictions(recipe, train, new_x, sizes):
     "What the recipe predicts; a `Hint` where that is no list of stars."
     predictions = recipe(*[part.clone() for part in train], new_x.clone(), sizes)
@@ -366,7 +353,9 @@ def _predictions(recipe, train, new_x, sizes):
 
 @exercise("10-own", "better than the dot product")
 def check_own(entry):
-    films, recipe = _entry(entry)
+    films, recipe = read_entry(entry, "my_recipe", data="movielens")
+    if callable(films):
+        films = films()
     torch.set_num_threads(1)  # tables this small gain nothing from a second core
     train, (new_x, stars), sizes = _challenge(films)
     try:

@@ -329,6 +329,10 @@ def model_table() -> pd.DataFrame:  # a row for each kind of model
 
 _MODELS = ("popularity", "stars", "factors", "linear")
 _BEST_FOR = {"A": "linear", "B": "factors", "C": "popularity", "D": "stars"}
+_FROM_COUNTS = (
+    "C: nothing is known of a visitor, so no purchases can be joined to one person. Which one can "
+    "be made from counts alone?"
+)
 _WHY_NOT = {
     "A": {
         "popularity": "A: the members are known, with 60 liked films each. Which models use that?",
@@ -343,14 +347,7 @@ _WHY_NOT = {
         "linear": "B: how many numbers does that table have with 3,000,000 songs, and how many "
         "bytes are they?",
     },
-    "C": {
-        "stars": "C: nothing is known of a visitor, so no purchases can be joined to "
-        "one person. Which one can be made from counts alone?",
-        "factors": "C: nothing is known of a visitor, so no purchases can be joined to "
-        "one person. Which one can be made from counts alone?",
-        "linear": "C: nothing is known of a visitor, so no purchases can be joined to "
-        "one person. Which one can be made from counts alone?",
-    },
+    "C": dict.fromkeys(("stars", "factors", "linear"), _FROM_COUNTS),
     "D": {
         "popularity": "D: the question is how many stars. Who predicts them?",
         "factors": "D: these models give scores for a list, no stars.",
@@ -415,7 +412,7 @@ def _read_scores(scores, shape):
 
 @exercise("11-own", "better lists than popularity")
 def check_own(entry):
-    films, my_scores = read_entry(entry, "my_scores")
+    films, my_scores = read_entry(entry, "my_scores", data="movielens")
     if callable(films):
         films = films("100k")
     torch.set_num_threads(1)  # nothing here gains from a second core
