@@ -326,14 +326,14 @@ def test_stand_in_incomes_follow_the_planted_rule():
 def test_stand_in_stores_have_the_form():
     shops = stand_in_stores()
     table = shops.sales
-    assert len(table) == 30_000
+    assert len(table) == 36 * 500
     assert table.columns.tolist() == tables._SALES
     assert not table.duplicated(["store", "date"]).any()
     assert str(table.date.max().date()) == "2015-07-31"
     assert (table.dayofweek == table.date.dt.day_of_week + 1).all()
     for name in ("store", "dayofweek", "open", "promo", "schoolholiday"):
         assert table[name].dtype == "int64"
-    assert shops.states.value_counts().to_dict() == dict.fromkeys(shops.map.index, 5)
+    assert shops.states.value_counts().to_dict() == dict.fromkeys(shops.map.index, 3)
     assert shops.store.index.equals(shops.states.index)
     assert set(table.stateholiday) == {"0", "a", "b", "c"}
     closed = (table.dayofweek == 7) | (table.stateholiday != "0")
