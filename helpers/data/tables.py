@@ -368,13 +368,13 @@ _HOLIDAYS = {
     "b": "2014-04-18 2014-04-21 2015-04-03 2015-04-06",
     "c": "2014-12-25 2014-12-26",
 }
-_SHOPS = 60
+_SHOPS = 36
 
 
 def stand_in_stores(
     seed: int = 0,  # of everything drawn
     note: str = "",  # why the real set is not used
-) -> Stores:  # 60 shops on 500 days
+) -> Stores:  # 36 shops on 500 days
     "Sales drawn from planted factors, in the form of the Rossmann data."
     rng = np.random.default_rng(seed)
     regions = _regions()
