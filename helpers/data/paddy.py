@@ -8,11 +8,14 @@ Docs: https://example.github.io/whats-inside-a-neural-net/backstage/data/paddy.h
 __all__ = ['COMPETITION', 'DISEASES', 'METHODS', 'decoded', 'Paddy', 'paddy', 'thumbnails', 'look_alikes']
 
 # %% ../../nbs/backstage/data/paddy.ipynb #1134e7a6
+import errno
 import hashlib
 import json
 import logging
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -259,10 +262,22 @@ def decoded(
     folder = settings().cache / "decoded"
     file = folder / f"{method}-{size[0]}x{size[1]}-{key}.npy"
     readable = folder / f"{key}.json"
-    if not (file.exists() and readable.exists()):
-        _write(paths, size, method, file, readable)
-    good = np.array(json.loads(readable.read_text()), bool)
-    rows = np.load(file, mmap_mode="c")
+    shape = (len(paths), *size, 3)
+    found = _from_cache(file, readable, shape)
+    if found is None:
+        try:
+            _write(paths, size, method, file, readable)
+            found = _from_cache(file, readable, shape)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            print(
+                f"{folder} cannot be written ({error.strerror}). The pictures stay in "
+                "memory, and are decoded again the next time."
+            )
+            rows = np.zeros(shape, np.uint8)
+            found = rows, np.array(_decode_all(paths, size, method, rows), bool)
+    rows, good = found
     if not good.all():
         rows = rows[good]
     return torch.from_numpy(rows).permute(0, 3, 1, 2), good
@@ -278,33 +293,81 @@ def _key(paths, size, method):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _from_cache(file, readable, shape):
+    "Pictures, and which can be read; None where they are not there, or are damaged."
+    try:
+        good = np.array(json.loads(readable.read_text()), bool)
+        rows = np.load(file, mmap_mode="c")
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = rows.shape == shape and rows.dtype == np.uint8
+    return (rows, good) if whole and good.shape == shape[:1] else None
+
+
 def _write(paths, size, method, file, readable):
-    "Decode all pictures, with a thread for each core, into two files."
+    "Decode all pictures into two files."
     file.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(file.parent)
     with replacing(file) as unfinished:
         # what cannot be read stays empty
         shape = (len(paths), *size, 3)
         rows = np.lib.format.open_memmap(unfinished, "w+", np.uint8, shape)
-
-        def decode(n):
-            picture = _decode(paths[n], size, method)
-            if picture is None:
-                return False
-            rows[n] = picture
-            return True
-
-        good = []
-        pool = ThreadPoolExecutor(os.cpu_count())
-        try:
-            with progress_bar(len(paths), desc="decoding", unit=" pictures") as bar:
-                for done in pool.map(decode, range(len(paths))):
-                    good.append(done)
-                    bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        _reserve(unfinished)
+        good = _decode_all(paths, size, method, rows)
         rows.flush()
         with replacing(readable) as unfinished_list:
             unfinished_list.write_text(json.dumps(good))
+
+
+def _decode_all(paths, size, method, rows):
+    "Decode with a thread for each core, into these rows; which of them can be read."
+
+    def decode(n):
+        picture = _decode(paths[n], size, method)
+        if picture is None:
+            return False
+        rows[n] = picture
+        return True
+
+    good = []
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        with progress_bar(len(paths), desc="decoding", unit=" pictures") as bar:
+            for done in pool.map(decode, range(len(paths))):
+                good.append(done)
+                bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return good
+
+
+def _reserve(path):
+    """Take a file's room on the disk now: where the disk is full later, a memory map
+    ends the kernel without a word.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with open(path, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):
+                return  # this file system cannot
+            raise OSError(
+                error.errno,
+                f"The decoded pictures need {size / 1e6:.0f} MB in {path.parent}, and "
+                f"they cannot be had ({error.strerror}). Make room, or choose a "
+                "smaller size.",
+            ) from None
+
+
+def _sweep(folder):
+    "Remove what a killed kernel left unfinished more than an hour ago."
+    for unfinished in folder.glob("*.part"):
+        with suppress(FileNotFoundError):  # another process may have finished with it
+            if time.time() - unfinished.stat().st_mtime > 3600:
+                unfinished.unlink()
 
 # %% ../../nbs/backstage/data/paddy.ipynb #b9a23f81
 @dataclass(frozen=True, eq=False)

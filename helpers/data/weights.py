@@ -68,7 +68,13 @@ def _from_hub(arch):
         raise OSError(f"no connection to {constants.ENDPOINT}")
     if not interactive():
         utils.disable_progress_bars()
-    return Path(hf_hub_download(config.hf_hub_id, name))
+    try:
+        return Path(hf_hub_download(config.hf_hub_id, name))
+    except OSError:
+        raise
+    except Exception as error:  # of the library that the hub's client uses
+        reason = f"the download failed ({type(error).__name__}: {error})"
+        raise OSError(reason) from None
 
 # %% ../../nbs/backstage/data/weights.ipynb #5dd6a2e7
 @lru_cache

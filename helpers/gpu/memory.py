@@ -239,7 +239,6 @@ class _DryRun:
     peak: Bytes  # the most that was alive, parameters and gradients left out
 
 
-@lru_cache(maxsize=256)
 def _dry_run(arch, size, precision, fused):
     """A forward and a backward pass on the meta device: shapes without numbers, so no
     memory and hardly any time.
@@ -263,6 +262,10 @@ def _dry_run(arch, size, precision, fused):
             activations = sum(map(Bytes.of, saved.storages.values()), Bytes())
             loss.backward()
     return _DryRun(size_of(own), size_of(grads), activations, watch.peak)
+
+
+# for names alone: a module can change, and would be kept alive
+_dry_run_by_name = lru_cache(maxsize=256)(_dry_run)
 
 
 def _on_meta(arch, size):
@@ -325,7 +328,8 @@ def plan(
     """
     _check_plan(batch, parts, precision, optimizer)
     size = (size, size) if isinstance(size, int) else tuple(size)
-    dry = _dry_run(arch, size, precision, device == "cuda")
+    run = _dry_run_by_name if isinstance(arch, str) else _dry_run
+    dry = run(arch, size, precision, device == "cuda")
     rows = -(-batch // parts)  # of the largest part
     activations = dry.saved.total(rows)
     peak = dry.peak.total(rows)

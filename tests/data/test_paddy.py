@@ -3,12 +3,15 @@
 Everything that does not fit is named.
 """
 
+import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import sys
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -399,6 +402,99 @@ def test_an_interrupted_run_leaves_nothing(rice, learner, monkeypatch, error):
     assert not [name for name in cached(learner) if "npy" in name or "part" in name]
     monkeypatch.setattr(helpers.data.paddy, "_decode", real)
     assert (paddy(size=32).pictures.float().std((1, 2, 3)) > 1).all()
+
+
+def spoil_rows(decoded):
+    [file, *_] = decoded.glob("*.npy")
+    file.write_bytes(b"")
+
+
+def cut_rows(decoded):
+    [file, *_] = decoded.glob("*.npy")
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def other_rows(decoded):
+    [file, *_] = decoded.glob("*.npy")
+    np.save(file, np.zeros((1, 32, 32, 3), np.uint8))
+
+
+def spoil_list(decoded):
+    [file, *_] = decoded.glob("*.json")
+    file.write_text("[true")
+
+
+def shorten_list(decoded):
+    for file in decoded.glob("*.json"):
+        file.write_text("[true]")
+
+
+@pytest.mark.parametrize("spoil", [spoil_rows, cut_rows, other_rows, spoil_list, shorten_list])
+def test_a_damaged_cache_is_made_anew(rice, learner, spoil):
+    first = paddy(size=32)
+    files = cached(learner)
+    pictures, test_pictures = first.pictures.clone(), first.test_pictures.clone()
+    spoil(learner / "data" / "cache" / "decoded")
+    again = paddy(size=32)
+    assert torch.equal(again.pictures, pictures)
+    assert torch.equal(again.test_pictures, test_pictures)
+    assert cached(learner) == files
+
+
+@pytest.mark.parametrize("kind", [errno.EROFS, errno.EACCES])
+def test_a_cache_that_cannot_be_written(rice, learner, monkeypatch, capsys, kind):
+    expected = paddy(size=32).pictures.clone()
+    shutil.rmtree(learner / "data" / "cache")
+    capsys.readouterr()
+
+    def refuse(path, *args, **kwargs):
+        raise OSError(kind, os.strerror(kind))
+
+    monkeypatch.setattr(helpers.data.paddy.Path, "mkdir", refuse)
+    pictures = paddy(size=32).pictures
+    assert torch.equal(pictures, expected)
+    assert "stay in memory" in capsys.readouterr().out
+    assert not (learner / "data" / "cache").exists()
+
+
+def test_a_full_disk_is_said_before_anything_is_decoded(rice, learner, monkeypatch):
+    sizes = []
+
+    def full(file, start, size):
+        sizes.append(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(helpers.data.paddy, "_decode", lambda *args: pytest.fail("decoded"))
+    with pytest.raises(OSError, match="Make room") as error:
+        paddy(size=32)
+    assert error.value.errno == errno.ENOSPC
+    assert sizes[0] >= 4 * 32 * 32 * 3
+    assert cached(learner) == []
+
+
+def test_the_room_is_taken_beforehand(tmp_path, learner):
+    "Also for what cannot be read, and stays empty: no file with holes."
+    paths = [tmp_path / f"{n}.jpg" for n in range(3)]
+    for path in paths:
+        path.write_text("no picture")
+    _, good = decoded(paths, (512, 512))
+    assert not good.any()
+    [file] = (learner / "data" / "cache" / "decoded").glob("*.npy")
+    assert file.stat().st_blocks * 512 >= 3 * 512 * 512 * 3
+
+
+def test_what_a_killed_kernel_left_is_removed(rice, learner):
+    folder = learner / "data" / "cache" / "decoded"
+    folder.mkdir(parents=True)
+    for name, hours in (("old.npy.1.part", 2), ("new.npy.2.part", 0.5), ("old.npy", 2)):
+        (folder / name).touch()
+        then = time.time() - 3600 * hours
+        os.utime(folder / name, (then, then))
+    paddy(size=32)
+    left = cached(learner)
+    assert "old.npy.1.part" not in left
+    assert {"new.npy.2.part", "old.npy"} <= set(left)
 
 
 def test_methods(tmp_path, learner):

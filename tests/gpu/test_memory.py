@@ -149,6 +149,21 @@ def test_a_module_of_ones_own():
     assert predicted["gradients"] < predicted["parameters"]
 
 
+def test_a_module_is_looked_at_anew_and_not_kept():
+    net = body("test_resnet", 64)
+    before = plan(net, 64).parts
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    net.fc.weight.requires_grad_(True)
+    after = plan(net, 64).parts
+    assert after["gradients"] == 4 * net.fc.weight.numel() < before["gradients"]
+    assert after["activations"] < before["activations"]
+    alive = weakref.ref(net)
+    del net, parameter
+    gc.collect()
+    assert alive() is None
+
+
 def test_what_moves_the_prediction():
     name = "vit_tiny_patch16_224"
 

@@ -899,6 +899,29 @@ def test_a_network_that_does_not_answer_is_given_up(learner, monkeypatch):
     monkeypatch.setattr(helpers.data.weights, "_silent_until", 0.0)
 
 
+def test_whatever_the_hubs_client_raises_is_a_reason(learner, monkeypatch):
+    "As where the hub closes the connection in the middle."
+    import huggingface_hub
+
+    class RemoteProtocolError(Exception):
+        "Of a library for HTTP: no `OSError`."
+
+    asked = []
+
+    def download(name, file, local_files_only=False):
+        if local_files_only:
+            raise FileNotFoundError
+        asked.append(name)
+        raise RemoteProtocolError("Server disconnected without sending a response.")
+
+    monkeypatch.setattr(helpers.data.weights, "_reachable", lambda address: True)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    with pytest.raises(WeightsUnavailable, match="RemoteProtocolError: Server disconnected"):
+        pretrained_file("resnet18")
+    assert len(asked) == 1
+    assert small_body() == "test_resnet"
+
+
 def test_stand_in_is_trained_once_and_says_so(learner, painted, capsys):
     "And it tells textures apart that it has not seen."
     net = Net("test_resnet", 3, 64)
