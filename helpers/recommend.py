@@ -66,7 +66,8 @@ def fold_in(
     _check_fold_in(factors, targets, weights, penalty)
     k = factors.shape[1]
     squares = (factors[:, :, None] * factors[:, None, :]).flatten(1)  # [items, k k]
-    left = (weights @ squares).unflatten(-1, (k, k))  # sums over items, [users, k, k]
+    left = weights @ squares  # [users, items] @ [items, k k]: sums over items
+    left = left.unflatten(-1, (k, k))  # [users, k, k]
     left = left + penalty * torch.eye(k, dtype=factors.dtype, device=factors.device)
     right = (weights * targets) @ factors  # [users, k]
     return torch.linalg.solve(left, right)
