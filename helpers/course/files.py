@@ -2,7 +2,8 @@
 
 import os
 import re
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,6 +21,18 @@ def replacing(
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def sweep(
+    folder: Path,  # where unfinished files may lie
+    pattern: str,  # of their names, "*.part" for those of `replacing`
+):
+    "Remove what was left unfinished more than an hour ago, by a kernel that was killed."
+    for unfinished in folder.glob(pattern):
+        # it may vanish while we look: another process has finished with it
+        with suppress(FileNotFoundError):
+            if time.time() - unfinished.stat().st_mtime > 3600:
+                unfinished.unlink()
 
 
 _MARKS = str.maketrans(

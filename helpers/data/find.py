@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..course.files import replacing
+from ..course.files import replacing, sweep
 from ..course.settings import progress_bar, settings
 
 # %% ../../nbs/backstage/data/find.ipynb #9d9c2f59
@@ -231,7 +231,7 @@ def _into_cache(folder, files):
     source = "cache"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep(folder, "tmp*")
         for file in files:
             path = folder / file.name
             # Asked first: another process may put it there, whole, while we look.
@@ -252,15 +252,6 @@ def _into_cache(folder, files):
             for archive in folder.glob("tmp-*.zip"):  # what `_fetch_member` kept
                 archive.unlink()
     return source
-
-
-def _sweep(folder):
-    "Remove what a download left behind that was broken off more than an hour ago."
-    for unfinished in folder.glob("tmp*"):
-        # it may vanish while we look: another process has finished with it
-        with suppress(FileNotFoundError):
-            if time.time() - unfinished.stat().st_mtime > 3600:
-                unfinished.unlink()
 
 # %% ../../nbs/backstage/data/find.ipynb #ec9e8486
 def real_or_stand_in(

@@ -13,9 +13,7 @@ import hashlib
 import json
 import logging
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
 
-from ..course.files import replacing
+from ..course.files import replacing, sweep
 from ..course.settings import on_kaggle, progress_bar, settings
 from .find import DataUnavailable, data_folders, real_or_stand_in
 
@@ -307,7 +305,7 @@ def _from_cache(file, readable, shape):
 def _write(paths, size, method, file, readable):
     "Decode all pictures into two files."
     file.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(file.parent)
+    sweep(file.parent, "*.part")
     with replacing(file) as unfinished:
         # what cannot be read stays empty
         shape = (len(paths), *size, 3)
@@ -360,14 +358,6 @@ def _reserve(path):
                 f"they cannot be had ({error.strerror}). Make room, or choose a "
                 "smaller size.",
             ) from None
-
-
-def _sweep(folder):
-    "Remove what a killed kernel left unfinished more than an hour ago."
-    for unfinished in folder.glob("*.part"):
-        with suppress(FileNotFoundError):  # another process may have finished with it
-            if time.time() - unfinished.stat().st_mtime > 3600:
-                unfinished.unlink()
 
 # %% ../../nbs/backstage/data/paddy.ipynb #b9a23f81
 @dataclass(frozen=True, eq=False)
